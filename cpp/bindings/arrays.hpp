@@ -1,0 +1,79 @@
+// The border: what comes from Python is checked here, once. Kernels assume.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "cpu/parallel.hpp"
+#include "molkern/molecules.hpp"
+
+namespace molkern::bindings {
+
+namespace py = pybind11;
+
+/// C-contiguous and of exactly this type; together with .noconvert() never a silent copy.
+template <typename T>
+using Array = py::array_t<T, py::array::c_style>;
+
+inline void require(bool ok, const std::string& message) {
+    if (!ok) throw py::value_error(message);
+}
+
+inline std::string shape_of(const py::array& a) {
+    std::string text = "(";
+    for (py::ssize_t k = 0; k < a.ndim(); ++k)
+        text += std::to_string(a.shape(k)) + (k + 1 < a.ndim() ? ", " : a.ndim() == 1 ? "," : "");
+    return text + ")";
+}
+
+/// Requires the shape given; -1 allows any length.
+template <typename... Length>
+void require_shape(const char* name, const py::array& a, Length... lengths) {
+    const py::ssize_t expected[] = {static_cast<py::ssize_t>(lengths)...};
+    bool ok = a.ndim() == static_cast<py::ssize_t>(sizeof...(lengths));
+    std::string text = "(";
+    for (std::size_t k = 0; k < sizeof...(lengths); ++k) {
+        if (ok && expected[k] >= 0) ok = a.shape(static_cast<py::ssize_t>(k)) == expected[k];
+        text += (expected[k] < 0 ? "any" : std::to_string(expected[k])) +
+                (k + 1 < sizeof...(lengths) ? ", " : sizeof...(lengths) == 1 ? "," : "");
+    }
+    require(ok, std::string(name) + ": expected shape " + text + "), found " + shape_of(a));
+}
+
+/// Threads asked for: 0 for None. Warns once in a forked child, where everything is serial.
+inline int requested_threads(std::optional<py::ssize_t> n_threads) {
+    require(!n_threads || (*n_threads >= 1 && *n_threads <= 4096),
+            "n_threads: expected None or an integer from 1 to 4096, found " +
+                std::to_string(n_threads.value_or(0)));
+    static bool warned = false;
+    if (forked_after_threads() && !warned) {
+        warned = true;
+        const char* text =
+            "this process was forked after molkern had used threads; molkern runs on one thread "
+            "here (start workers with the 'spawn' or 'forkserver' method to use more)";
+        if (PyErr_WarnEx(PyExc_RuntimeWarning, text, 1) != 0) throw py::error_already_set();
+    }
+    return static_cast<int>(n_threads.value_or(0));
+}
+
+/// A checked batch. `what` is the representation that needs charges from the periodic table.
+Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                            const Array<std::int64_t>& offsets, const char* what);
+
+/// Z^2.4 / 2 for Z = 0 .. n_elements - 1.
+const double* half_powers();
+
+/// Raises for molecule m, in which two atoms coincide, naming them.
+[[noreturn]] void raise_coincident(const Molecules& molecules, std::size_t m);
+
+void define_coulomb_matrix(py::module_& m);
+void define_bag_of_bonds(py::module_& m);
+void define_kernels(py::module_& m);
+
+}  // namespace molkern::bindings

@@ -1,0 +1,143 @@
+#include "molkern/bag_of_bonds.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "bindings/arrays.hpp"
+
+namespace molkern::bindings {
+namespace {
+
+// Values that each bag of a molecule needs, in the order of the bags.
+void count_bag(const Molecules& molecules, std::size_t m,
+               const std::array<std::int32_t, n_elements>& species, std::size_t n_species,
+               std::vector<std::int64_t>& atoms, std::vector<std::int64_t>& bags) {
+    atoms.assign(n_species, 0);
+    for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
+        ++atoms[static_cast<std::size_t>(species[static_cast<std::size_t>(molecules.numbers[i])])];
+    std::copy(atoms.begin(), atoms.end(), bags.begin());
+    std::size_t b = n_species;
+    for (std::size_t s = 0; s < n_species; ++s)
+        for (std::size_t t = s; t < n_species; ++t)
+            bags[b++] = s == t ? atoms[s] * (atoms[s] - 1) / 2 : atoms[s] * atoms[t];
+}
+
+struct Species {
+    std::array<std::int32_t, n_elements> index;
+    std::size_t count;
+};
+
+Species checked_species(const Array<std::int32_t>& numbers) {
+    require_shape("species", numbers, -1);
+    Species species{{}, static_cast<std::size_t>(numbers.shape(0))};
+    species.index.fill(-1);
+    std::int32_t before = 0;
+    for (std::size_t s = 0; s < species.count; ++s) {
+        const std::int32_t z = numbers.data()[s];
+        require(z > before && z < n_elements,
+                "species: expected ascending atomic numbers from 1 to 118");
+        species.index[static_cast<std::size_t>(z)] = static_cast<std::int32_t>(s);
+        before = z;
+    }
+    return species;
+}
+
+void require_known(const Molecules& molecules, const Species& species) {
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
+        for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
+            if (species.index[static_cast<std::size_t>(molecules.numbers[i])] < 0)
+                throw py::value_error("molecule " + std::to_string(m) + " has an atom of number " +
+                                      std::to_string(molecules.numbers[i]) +
+                                      ", for which there is no bag");
+}
+
+std::string bag_name(std::size_t bag, const Array<std::int32_t>& species) {
+    const auto count = static_cast<std::size_t>(species.shape(0));
+    const auto number = [&](std::size_t s) { return std::to_string(species.data()[s]); };
+    if (bag < count) return "element " + number(bag);
+    std::size_t b = count;
+    for (std::size_t s = 0; s < count; ++s)
+        for (std::size_t t = s; t < count; ++t, ++b)
+            if (b == bag) return "elements " + number(s) + " and " + number(t);
+    return "";
+}
+
+// [n_molecules, n_bags]: values that each bag of each molecule needs.
+Array<std::int64_t> bag_counts(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                               const Array<std::int64_t>& offsets,
+                               const Array<std::int32_t>& bag_species) {
+    const Molecules molecules = checked_molecules(numbers, positions, offsets, "the bag of bonds");
+    const Species species = checked_species(bag_species);
+    require_known(molecules, species);
+    const std::size_t n_bags = species.count * (species.count + 3) / 2;
+    Array<std::int64_t> result({molecules.n_molecules, n_bags});
+    std::int64_t* to = result.mutable_data();
+    std::vector<std::int64_t> atoms, bags(n_bags);
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m) {
+        count_bag(molecules, m, species.index, species.count, atoms, bags);
+        std::copy(bags.begin(), bags.end(), to + m * n_bags);
+    }
+    return result;
+}
+
+template <typename Real>
+void transform(const Array<std::int32_t>& numbers, const Array<double>& positions,
+               const Array<std::int64_t>& offsets, const Array<std::int32_t>& bag_species,
+               const Array<std::int64_t>& bag_sizes, double unit_length, Array<Real> out,
+               std::optional<py::ssize_t> n_threads) {
+    const Molecules molecules = checked_molecules(numbers, positions, offsets, "the bag of bonds");
+    const Species species = checked_species(bag_species);
+    require_known(molecules, species);
+    const std::size_t n_bags = species.count * (species.count + 3) / 2;
+    require_shape("bag_sizes", bag_sizes, n_bags);
+    const std::int64_t* sizes = bag_sizes.data();
+    std::vector<std::int64_t> first(n_bags + 1, 0), atoms, bags(n_bags);
+    std::int64_t largest = 0;
+    for (std::size_t b = 0; b < n_bags; ++b) {
+        require(sizes[b] >= 0, "bag_sizes: expected sizes of 0 or more");
+        first[b + 1] = first[b] + sizes[b];
+        largest = std::max(largest, sizes[b]);
+    }
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m) {
+        count_bag(molecules, m, species.index, species.count, atoms, bags);
+        for (std::size_t b = 0; b < n_bags; ++b)
+            if (bags[b] > sizes[b])
+                throw py::value_error("molecule " + std::to_string(m) + " needs " +
+                                      std::to_string(bags[b]) + " values in the bag of " +
+                                      bag_name(b, bag_species) + ", which holds " +
+                                      std::to_string(sizes[b]));
+    }
+    require_shape("out", out, molecules.n_molecules, first[n_bags]);
+    const BagParameters parameters{bag_species.data(), species.index.data(), species.count,
+                                   first.data(),       unit_length,          half_powers(),
+                                   static_cast<std::size_t>(largest)};
+    const int threads = requested_threads(n_threads);
+    Real* to = out.mutable_data();
+    std::size_t bad = no_molecule;
+    {
+        py::gil_scoped_release release;
+        bad = bag_of_bonds<Real>(molecules, parameters, to, threads);
+    }
+    if (bad != no_molecule) raise_coincident(molecules, bad);
+}
+
+template <typename Real>
+void define(py::module_& m) {
+    m.def("bag_of_bonds", &transform<Real>, py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("species").noconvert(), py::arg("bag_sizes").noconvert(), py::arg("unit_length"),
+          py::arg("out").noconvert(), py::arg("n_threads"));
+}
+
+}  // namespace
+
+void define_bag_of_bonds(py::module_& m) {
+    define<double>(m);
+    define<float>(m);
+    m.def("bag_counts", &bag_counts, py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("species").noconvert());
+}
+
+}  // namespace molkern::bindings

@@ -1,0 +1,60 @@
+#include "molkern/coulomb_matrix.hpp"
+
+#include "bindings/arrays.hpp"
+
+namespace molkern::bindings {
+namespace {
+
+Permutation permutation_of(const std::string& name) {
+    if (name == "none") return Permutation::none;
+    if (name == "row_norm") return Permutation::row_norm;
+    if (name == "random") return Permutation::random;
+    if (name == "eigenspectrum") return Permutation::eigenspectrum;
+    throw py::value_error("permutation: unknown value '" + name + "'");
+}
+
+template <typename Real>
+void transform(const Array<std::int32_t>& numbers, const Array<double>& positions,
+               const Array<std::int64_t>& offsets, const std::string& permutation,
+               std::size_t size, double unit_length, const Array<double>& noise, Array<Real> out,
+               std::optional<py::ssize_t> n_threads) {
+    const Molecules molecules =
+        checked_molecules(numbers, positions, offsets, "the Coulomb matrix");
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
+        if (molecules.size(m) > size)
+            throw py::value_error("molecule " + std::to_string(m) + " has " +
+                                  std::to_string(molecules.size(m)) + " atoms, size is " +
+                                  std::to_string(size));
+    const Permutation chosen = permutation_of(permutation);
+    require_shape("noise", noise, -1, size);
+    const auto n_copies =
+        chosen == Permutation::random ? static_cast<std::size_t>(noise.shape(0)) : 1;
+    const CoulombParameters parameters{chosen,       size,   unit_length, half_powers(),
+                                       noise.data(), n_copies};
+    require_shape("out", out, molecules.n_molecules, coulomb_matrix_features(parameters));
+    const int threads = requested_threads(n_threads);
+    Real* to = out.mutable_data();
+    std::size_t bad = no_molecule;
+    {
+        py::gil_scoped_release release;
+        bad = coulomb_matrix<Real>(molecules, parameters, to, threads);
+    }
+    if (bad != no_molecule) raise_coincident(molecules, bad);
+}
+
+template <typename Real>
+void define(py::module_& m) {
+    m.def("coulomb_matrix", &transform<Real>, py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(), py::arg("permutation"),
+          py::arg("size"), py::arg("unit_length"), py::arg("noise").noconvert(),
+          py::arg("out").noconvert(), py::arg("n_threads"));
+}
+
+}  // namespace
+
+void define_coulomb_matrix(py::module_& m) {
+    define<double>(m);
+    define<float>(m);
+}
+
+}  // namespace molkern::bindings

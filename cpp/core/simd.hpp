@@ -1,0 +1,86 @@
+// Vectors as wide as the level's registers, by the compiler's vector extension (GCC, Clang).
+// Arithmetic, comparison and `mask ? a : b` work lane by lane; no lane sees another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "molkern/isa.hpp"
+
+namespace molkern {
+inline namespace MOLKERN_ISA {
+
+#if defined(__AVX512F__)
+constexpr std::size_t vector_bytes = 64;
+#elif defined(__AVX__)
+constexpr std::size_t vector_bytes = 32;
+#else
+constexpr std::size_t vector_bytes = 16;
+#endif
+
+template <typename Real>
+struct Simd;
+
+template <>
+struct Simd<double> {
+    typedef double Vector __attribute__((vector_size(vector_bytes)));
+    typedef std::int64_t Mask __attribute__((vector_size(vector_bytes)));
+    using Integer = std::int64_t;
+    static constexpr Integer sign_bit = INT64_MIN;
+};
+
+template <>
+struct Simd<float> {
+    typedef float Vector __attribute__((vector_size(vector_bytes)));
+    typedef std::int32_t Mask __attribute__((vector_size(vector_bytes)));
+    using Integer = std::int32_t;
+    static constexpr Integer sign_bit = INT32_MIN;
+};
+
+template <typename Real>
+using Vector = typename Simd<Real>::Vector;
+template <typename Real>
+using Mask = typename Simd<Real>::Mask;
+
+/// Lanes of a vector of Real.
+template <typename Real>
+constexpr std::size_t lanes = vector_bytes / sizeof(Real);
+
+/// All lanes equal to value.
+template <typename Real>
+inline Vector<Real> broadcast(Real value) noexcept {
+    return Vector<Real>{} + value;
+}
+
+/// Unaligned load and store.
+template <typename Real>
+inline Vector<Real> load(const Real* p) noexcept {
+    Vector<Real> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+template <typename Real>
+inline void store(Real* p, Vector<Real> v) noexcept {
+    std::memcpy(p, &v, sizeof v);
+}
+
+template <typename Real>
+inline Vector<Real> absolute(Vector<Real> v) noexcept {
+    return (Vector<Real>)((Mask<Real>)v & ~Simd<Real>::sign_bit);
+}
+
+/// Sum of the lanes, in lane order.
+template <typename Real>
+inline Real sum(Vector<Real> v) noexcept {
+    Real total = v[0];
+    for (std::size_t k = 1; k < lanes<Real>; ++k) total += v[k];
+    return total;
+}
+
+/// The next multiple of the longest vector (8 double), the same at every level.
+constexpr std::size_t padded(std::size_t n) noexcept { return (n + 7) / 8 * 8; }
+
+}  // namespace MOLKERN_ISA
+}  // namespace molkern

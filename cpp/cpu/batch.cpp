@@ -1,0 +1,179 @@
+// The public functions: scratch, the division of a batch into ranges, and the threads. What a
+// range computes is in the table of the chosen instruction set.
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "cpu/parallel.hpp"
+#include "cpu/table.hpp"
+
+namespace molkern {
+namespace {
+
+// One aligned piece of scratch per thread, allocated before the parallel region.
+template <typename Real>
+class Scratch {
+  public:
+    Scratch(std::size_t per_thread, int n_threads)
+        : stride_((per_thread + 15) / 16 * 16),
+          data_(static_cast<Real*>(::operator new(
+              stride_ * static_cast<std::size_t>(n_threads) * sizeof(Real), alignment))) {}
+    ~Scratch() { ::operator delete(data_, alignment); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+
+    Real* of(int thread) const { return data_ + stride_ * static_cast<std::size_t>(thread); }
+
+  private:
+    static constexpr std::align_val_t alignment{64};
+    std::size_t stride_;
+    Real* data_;
+};
+
+// The smallest index that any range reported.
+class Lowest {
+  public:
+    void report(std::size_t index) {
+        std::size_t known = value_.load();
+        while (index < known && !value_.compare_exchange_weak(known, index)) {
+        }
+    }
+    std::size_t value() const { return value_.load(); }
+
+  private:
+    std::atomic<std::size_t> value_{no_molecule};
+};
+
+std::size_t largest_molecule(const Molecules& molecules) {
+    std::size_t largest = 0;
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
+        largest = std::max(largest, molecules.size(m));
+    return largest;
+}
+
+// Molecules per range: enough work (about 20 microseconds) to be worth handing to a thread.
+std::size_t molecules_per_range(const Molecules& molecules) {
+    const std::size_t n = std::max<std::size_t>(molecules.n_molecules, 1);
+    const std::size_t atoms = static_cast<std::size_t>(molecules.offsets[molecules.n_molecules]);
+    const std::size_t mean = atoms / n + 1;
+    return std::clamp<std::size_t>(20000 / (mean * mean), 1, 64);
+}
+
+template <typename Real>
+std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p, Real* out,
+                          int n_threads) {
+    // Molecules of equal size side by side; a group holds one size only.
+    std::vector<std::size_t> order(molecules.n_molecules);
+    for (std::size_t m = 0; m < order.size(); ++m) order[m] = m;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return molecules.size(a) < molecules.size(b);
+    });
+    std::vector<std::size_t> groups;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+        const bool full = !groups.empty() && k - groups.back() == eigenvalue_lanes;
+        if (k == 0 || full || molecules.size(order[k]) != molecules.size(order[k - 1]))
+            groups.push_back(k);
+    }
+    groups.push_back(order.size());
+
+    const int threads = threads_in_use(n_threads);
+    const Scratch<double> scratch(eigenspectrum_scratch(largest_molecule(molecules)), threads);
+    const auto kernel = kernels_for<Real>(kernels()).eigenspectrum;
+    Lowest bad;
+    auto body = [&](std::size_t begin, std::size_t end, int thread) {
+        for (std::size_t g = begin; g < end; ++g)
+            bad.report(kernel(molecules, p, order.data() + groups[g], groups[g + 1] - groups[g],
+                              scratch.of(thread), out));
+    };
+    parallel_for(groups.size() - 1, 1, n_threads, body);
+    return bad.value();
+}
+
+}  // namespace
+
+template <typename Real>
+std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& p, Real* out,
+                           int n_threads) {
+    if (p.permutation == Permutation::eigenspectrum)
+        return eigenspectrum(molecules, p, out, n_threads);
+    const int threads = threads_in_use(n_threads);
+    const Scratch<double> scratch(coulomb_matrix_scratch(p.size), threads);
+    const auto kernel = kernels_for<Real>(kernels()).coulomb_matrix;
+    Lowest bad;
+    auto body = [&](std::size_t begin, std::size_t end, int thread) {
+        bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
+    };
+    parallel_for(molecules.n_molecules, molecules_per_range(molecules), n_threads, body);
+    return bad.value();
+}
+
+template <typename Real>
+std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Real* out,
+                         int n_threads) {
+    const int threads = threads_in_use(n_threads);
+    const std::size_t needed = bag_of_bonds_scratch(largest_molecule(molecules), p.largest_bag);
+    const Scratch<double> scratch(needed, threads);
+    const auto kernel = kernels_for<Real>(kernels()).bag_of_bonds;
+    Lowest bad;
+    auto body = [&](std::size_t begin, std::size_t end, int thread) {
+        bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
+    };
+    parallel_for(molecules.n_molecules, molecules_per_range(molecules), n_threads, body);
+    return bad.value();
+}
+
+template <typename Real>
+void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::size_t n_features,
+               std::size_t n_copies, Similarity similarity, const Real* scales,
+               std::size_t n_scales, Real* out, int n_threads) {
+    if (n == 0 || m == 0) return;
+    const PairwiseTask<Real> task{x,        n,      y,          m,      n_features, n_copies,
+                                  x == y && n == m, similarity, scales, n_scales,   out};
+    const int threads = threads_in_use(n_threads);
+    const Scratch<Real> scratch(laplacian_scratch(n_features, n_copies, n_scales), threads);
+    const auto kernel = kernels_for<Real>(kernels()).laplacian;
+    auto body = [&](std::size_t begin, std::size_t end, int thread) {
+        for (std::size_t column = begin; column < end; ++column)
+            kernel(task, column, scratch.of(thread));
+    };
+    parallel_for((m + tile - 1) / tile, 1, n_threads, body);
+}
+
+template <typename Real>
+void finish_panel(const Panel<Real>& panel, int n_threads) {
+    const int threads = threads_in_use(n_threads);
+    const Scratch<Real> scratch(tile * panel.n_copies + 16, threads);
+    const auto kernel = kernels_for<Real>(kernels()).finish_panel;
+    auto body = [&](std::size_t begin, std::size_t end, int thread) {
+        kernel(panel, begin, end, scratch.of(thread));
+    };
+    parallel_for(panel.rows, tile, n_threads, body);
+}
+
+template <typename Real>
+void from_distances(const Real* distances, std::size_t n, Similarity similarity, Real scale,
+                    Real* out, int n_threads) {
+    const auto kernel = kernels_for<Real>(kernels()).from_distances;
+    auto body = [&](std::size_t begin, std::size_t end, int) {
+        kernel(distances + begin, end - begin, similarity, scale, out + begin);
+    };
+    parallel_for(n, 1 << 14, n_threads, body);
+}
+
+#define MOLKERN_INSTANTIATE(Real)                                                                 \
+    template std::size_t coulomb_matrix<Real>(const Molecules&, const CoulombParameters&, Real*,  \
+                                              int);                                               \
+    template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, Real*, int);  \
+    template void laplacian<Real>(const Real*, std::size_t, const Real*, std::size_t,             \
+                                  std::size_t, std::size_t, Similarity, const Real*, std::size_t, \
+                                  Real*, int);                                                    \
+    template void finish_panel<Real>(const Panel<Real>&, int);                                    \
+    template void from_distances<Real>(const Real*, std::size_t, Similarity, Real, Real*, int);
+MOLKERN_INSTANTIATE(float)
+MOLKERN_INSTANTIATE(double)
+#undef MOLKERN_INSTANTIATE
+
+}  // namespace molkern

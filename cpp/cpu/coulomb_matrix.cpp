@@ -1,0 +1,204 @@
+// Coulomb matrices with sorted or unsorted rows: M_ij = Z_i Z_j / |R_i - R_j|, M_ii = Z_i^2.4 / 2
+// (Rupp et al. 2012, doi:10.1103/PhysRevLett.108.058301).
+//
+// Floor, n atoms: n^2 + n^2 / 2 inverse square roots (all rows for the norms, then the triangle
+// in sorted order; computing it again is cheaper than gathering it from memory), and the bytes of
+// the result. The norms need every row, so symmetry is not worth its horizontal sums.
+
+#include "core/inverse_sqrt.hpp"
+#include "core/simd.hpp"
+#include "core/sort.hpp"
+#include "cpu/kernels.hpp"
+
+namespace molkern {
+inline namespace MOLKERN_ISA {
+namespace {
+
+constexpr std::size_t width = lanes<double>;
+using V = Vector<double>;
+
+// Added to squared distances: takes an atom's distance to itself out of sums and minima.
+alignas(64) constexpr double far_table[24] = {0, 0, 0, 0, 0, 0, 0, 0, 1e290, 0, 0, 0,
+                                              0, 0, 0, 0, 0, 0, 0, 0, 0,     0, 0, 0};
+// 0 everywhere but in the given lane.
+inline V far(std::size_t lane) noexcept { return load(far_table + 8 - lane); }
+
+constexpr double coincident = 1e-60;  // squared distance, angstrom^2
+
+// The atoms of a molecule, one coordinate after the other, with room for padded(n) + 8.
+struct Atoms {
+    double *x, *y, *z, *charge, *diagonal;
+};
+
+Atoms atoms_in(double* scratch, std::size_t capacity) noexcept {
+    return {scratch, scratch + capacity, scratch + 2 * capacity, scratch + 3 * capacity,
+            scratch + 4 * capacity};
+}
+
+// Places after the last atom get no charge and are away from every atom.
+void read_atoms(const Molecules& molecules, std::size_t m, const double* half_power,
+                Atoms& to) noexcept {
+    const std::size_t n = molecules.size(m);
+    const std::int32_t* numbers = molecules.numbers + molecules.first(m);
+    const double* r = molecules.positions + 3 * molecules.first(m);
+    double largest = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        to.x[i] = r[3 * i];
+        to.y[i] = r[3 * i + 1];
+        to.z[i] = r[3 * i + 2];
+        to.charge[i] = numbers[i];
+        to.diagonal[i] = half_power[numbers[i]];
+        const double x = to.x[i] < 0 ? -to.x[i] : to.x[i];
+        largest = x > largest ? x : largest;
+    }
+    for (std::size_t i = n; i < padded(n) + 8; ++i) {
+        to.x[i] = 2 * largest + 1;
+        to.y[i] = to.z[i] = to.charge[i] = to.diagonal[i] = 0;
+    }
+}
+
+inline V squared_distances(const Atoms& a, std::size_t i, std::size_t j) noexcept {
+    const V dx = load(a.x + j) - a.x[i];
+    const V dy = load(a.y + j) - a.y[i];
+    const V dz = load(a.z + j) - a.z[i];
+    return dx * dx + dy * dy + dz * dz;
+}
+
+// Squared norms of the rows, in units where 1 angstrom^-1 counts unit_length.
+void squared_norms(const Atoms& a, std::size_t n, double unit_length, double* norms) noexcept {
+    for (std::size_t j = 0; j < n; j += width) {
+        V total = load(a.diagonal + j);
+        total *= total;
+        const V charge_j = load(a.charge + j) * unit_length;
+        for (std::size_t i = 0; i < n; ++i) {
+            V d2 = squared_distances(a, i, j);
+            if (i - j < width) d2 += far(i - j);
+            const V m = charge_j * a.charge[i] * inverse_sqrt(d2);
+            total += m * m;
+        }
+        store(norms + j, total);
+    }
+}
+
+// Rounded to 10 significant digits: norms that differ by rounding alone become equal.
+double ten_digits(double norm) noexcept {
+    if (!(norm > 0)) return norm;
+    const double unit = std::pow(10.0, std::floor(std::log10(norm)) - 9);
+    return std::floor(norm / unit + 0.5) * unit;
+}
+
+// Order of the rows by descending norm; ties to 10 digits keep the order of the atoms.
+void order_rows(double* norms, std::size_t n, std::int64_t* order, std::int64_t* work) noexcept {
+    if (n <= 64) {
+        // Squares sort like the norms; only if two neighbours are nearly equal are digits needed.
+        if (count_greater(norms, n, work) == static_cast<std::int64_t>(n * (n - 1) / 2)) {
+            for (std::size_t i = 0; i < n; ++i) order[work[i]] = static_cast<std::int64_t>(i);
+            bool tied = false;
+            for (std::size_t k = 1; k < n; ++k)
+                tied |= norms[order[k - 1]] < norms[order[k]] * (1 + 1e-8);
+            if (!tied) return;
+        }
+    }
+    for (std::size_t i = 0; i < n; ++i) norms[i] = ten_digits(std::sqrt(norms[i]));
+    stable_order(norms, n, order, work);
+}
+
+void permute(const Atoms& from, const std::int64_t* order, std::size_t n, Atoms& to) noexcept {
+    for (std::size_t k = 0; k < n; ++k) {
+        const std::int64_t i = order[k];
+        to.x[k] = from.x[i];
+        to.y[k] = from.y[i];
+        to.z[k] = from.z[i];
+        to.charge[k] = from.charge[i];
+        to.diagonal[k] = from.diagonal[i];
+    }
+    for (std::size_t k = n; k < padded(n) + 8; ++k) {
+        to.x[k] = from.x[k];
+        to.y[k] = to.z[k] = to.charge[k] = to.diagonal[k] = 0;
+    }
+}
+
+inline void store_as(double* p, V v) noexcept { store(p, v); }
+inline void store_as(float* p, V v) noexcept {
+    typedef float Narrow __attribute__((vector_size(width * sizeof(float))));
+    const Narrow narrow = __builtin_convertvector(v, Narrow);
+    std::memcpy(p, &narrow, sizeof narrow);
+}
+
+// The lower triangle, then zeros up to `features`; false if two atoms coincide.
+// A vector may run past the end of its row: the next row overwrites what it left there.
+template <typename Real>
+bool triangle(const Atoms& a, std::size_t n, double unit_length, Real* out,
+              std::size_t features) noexcept {
+    V nearest = broadcast(1.0);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const V charge = broadcast(a.charge[i] * unit_length);
+        for (std::size_t j = 0; j <= i; j += width) {
+            V d2 = squared_distances(a, i, j);
+            if (i - j < width) d2 += far(i - j);
+            nearest = d2 < nearest ? d2 : nearest;
+            const V m = charge * load(a.charge + j) * inverse_sqrt(d2);
+            if (begin + j + width <= features) {
+                store_as(out + begin + j, m);
+            } else {
+                for (std::size_t k = 0; j + k < i; ++k)
+                    out[begin + j + k] = static_cast<Real>(m[k]);
+            }
+        }
+        out[begin + i] = static_cast<Real>(a.diagonal[i]);
+        begin += i + 1;
+    }
+    for (std::size_t k = begin; k < features; ++k) out[k] = 0;
+    bool apart = true;
+    for (std::size_t k = 0; k < width; ++k) apart &= nearest[k] > coincident;
+    return apart;
+}
+
+}  // namespace
+
+template <typename Real>
+std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameters& p,
+                              std::size_t first, std::size_t last, double* scratch, Real* out) {
+    const std::size_t capacity = padded(p.size) + 8;
+    const std::size_t features = p.size * (p.size + 1) / 2;
+    Atoms atoms = atoms_in(scratch, capacity);
+    Atoms sorted = atoms_in(scratch + 5 * capacity, capacity);
+    double* norms = scratch + 10 * capacity;
+    auto* order = reinterpret_cast<std::int64_t*>(scratch + 11 * capacity);
+    auto* work = reinterpret_cast<std::int64_t*>(scratch + 12 * capacity);
+    double* noisy = scratch + 13 * capacity;
+    for (std::size_t m = first; m < last; ++m) {
+        const std::size_t n = molecules.size(m);
+        Real* row = out + m * p.n_copies * features;
+        read_atoms(molecules, m, p.half_power, atoms);
+        const Atoms* chosen = &atoms;
+        if (p.permutation != Permutation::none) {
+            squared_norms(atoms, n, p.unit_length, norms);
+            order_rows(norms, n, order, work);
+            permute(atoms, order, n, sorted);
+            chosen = &sorted;
+        }
+        if (p.permutation != Permutation::random) {
+            if (!triangle(*chosen, n, p.unit_length, row, features)) return m;
+            continue;
+        }
+        squared_norms(sorted, n, p.unit_length, norms);
+        for (std::size_t copy = 0; copy < p.n_copies; ++copy) {
+            for (std::size_t k = 0; k < n; ++k)
+                noisy[k] = std::sqrt(norms[k]) + p.noise[copy * p.size + k];
+            stable_order(noisy, n, order, work);
+            permute(sorted, order, n, atoms);
+            if (!triangle(atoms, n, p.unit_length, row + copy * features, features)) return m;
+        }
+    }
+    return no_molecule;
+}
+
+template std::size_t coulomb_triangles<float>(const Molecules&, const CoulombParameters&,
+                                              std::size_t, std::size_t, double*, float*);
+template std::size_t coulomb_triangles<double>(const Molecules&, const CoulombParameters&,
+                                               std::size_t, std::size_t, double*, double*);
+
+}  // namespace MOLKERN_ISA
+}  // namespace molkern

@@ -1,0 +1,34 @@
+// The kernels of one instruction set, for table.cpp and for the files that define them.
+#pragma once
+
+#include "cpu/table.hpp"
+#include "molkern/isa.hpp"
+
+namespace molkern {
+inline namespace MOLKERN_ISA {
+
+template <typename Real>
+std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameters& parameters,
+                              std::size_t first, std::size_t last, double* scratch, Real* out);
+
+template <typename Real>
+std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& parameters,
+                         const std::size_t* chosen, std::size_t count, double* scratch, Real* out);
+
+template <typename Real>
+std::size_t bags(const Molecules& molecules, const BagParameters& parameters, std::size_t first,
+                 std::size_t last, double* scratch, Real* out);
+
+template <typename Real>
+void laplacian_columns(const PairwiseTask<Real>& task, std::size_t column, Real* scratch);
+
+template <typename Real>
+void panel_rows(const Panel<Real>& panel, std::size_t first_row, std::size_t last_row,
+                Real* scratch);
+
+template <typename Real>
+void kernel_of_distances(const Real* distances, std::size_t n, Similarity similarity, Real scale,
+                         Real* out);
+
+}  // namespace MOLKERN_ISA
+}  // namespace molkern

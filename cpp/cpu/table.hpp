@@ -1,0 +1,90 @@
+// The functions that exist once per instruction set. All are serial, work on a range of a batch,
+// get their scratch from the caller, and neither allocate nor throw.
+#pragma once
+
+#include <cstddef>
+
+#include "molkern/bag_of_bonds.hpp"
+#include "molkern/coulomb_matrix.hpp"
+#include "molkern/pairwise.hpp"
+
+namespace molkern {
+
+/// Molecules that share one pass of the eigenvalue solver: one per lane of the widest vector.
+constexpr std::size_t eigenvalue_lanes = 8;
+
+/// Rows and columns of a tile of a Gram matrix.
+constexpr std::size_t tile = 32;
+
+template <typename Real>
+struct PairwiseTask {
+    const Real* x;
+    std::size_t n;
+    const Real* y;
+    std::size_t m;
+    std::size_t n_features, n_copies;
+    bool symmetric;
+    Similarity similarity;
+    const Real* scales;
+    std::size_t n_scales;
+    Real* out;
+};
+
+template <typename Real>
+struct KernelsFor {
+    /// Triangles of the molecules first .. last - 1; returns as coulomb_matrix does.
+    std::size_t (*coulomb_matrix)(const Molecules&, const CoulombParameters&, std::size_t first,
+                                  std::size_t last, double* scratch, Real* out);
+    /// Eigenvalues of the molecules chosen[0 .. count - 1], count <= eigenvalue_lanes.
+    std::size_t (*eigenspectrum)(const Molecules&, const CoulombParameters&,
+                                 const std::size_t* chosen, std::size_t count, double* scratch,
+                                 Real* out);
+    std::size_t (*bag_of_bonds)(const Molecules&, const BagParameters&, std::size_t first,
+                                std::size_t last, double* scratch, Real* out);
+    /// The columns of tile `column` of a Laplacian Gram matrix.
+    void (*laplacian)(const PairwiseTask<Real>&, std::size_t column, Real* scratch);
+    void (*finish_panel)(const Panel<Real>&, std::size_t first_row, std::size_t last_row,
+                         Real* scratch);
+    void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
+                           Real* out);
+};
+
+struct Kernels {
+    const char* isa;
+    KernelsFor<float> single_precision;
+    KernelsFor<double> double_precision;
+};
+
+template <typename Real>
+const KernelsFor<Real>& kernels_for(const Kernels& k) noexcept;
+template <>
+inline const KernelsFor<float>& kernels_for<float>(const Kernels& k) noexcept {
+    return k.single_precision;
+}
+template <>
+inline const KernelsFor<double>& kernels_for<double>(const Kernels& k) noexcept {
+    return k.double_precision;
+}
+
+/// Doubles of scratch for molecules of up to n atoms, per thread.
+constexpr std::size_t round_up_8(std::size_t n) noexcept { return (n + 7) / 8 * 8; }
+constexpr std::size_t coulomb_matrix_scratch(std::size_t n) noexcept {
+    return 14 * (round_up_8(n) + 8);
+}
+constexpr std::size_t eigenspectrum_scratch(std::size_t n) noexcept {
+    return eigenvalue_lanes * (n * (n + 1) / 2 + 6 * n + 16);
+}
+constexpr std::size_t bag_of_bonds_scratch(std::size_t n, std::size_t largest_bag) noexcept {
+    return 5 * (round_up_8(n) + 8) + 2 * (round_up_8(largest_bag) + 8) + 264 + 2 * n_elements;
+}
+/// Reals of scratch for the columns of one tile, per thread.
+constexpr std::size_t laplacian_scratch(std::size_t n_features, std::size_t n_copies,
+                                        std::size_t n_scales) noexcept {
+    return tile * n_features * n_copies + tile * tile * (1 + n_scales);
+}
+
+/// The table in use: the best level this processor has, or the one named by MOLKERN_ISA.
+/// Throws std::runtime_error for an unknown or unsupported name.
+const Kernels& kernels();
+
+}  // namespace molkern

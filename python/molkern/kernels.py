@@ -1,0 +1,490 @@
+"""Similarities between rows: Gaussian, Laplacian, linear and polynomial kernels, and distances.
+
+Every function takes ``X`` of shape (n, n_features) and optionally ``Y`` of shape
+(m, n_features), float64 or float32, and returns (n, m) in the same type. With ``Y=None`` the
+result is exactly symmetric and each pair is computed once.
+
+``laplacian``, ``manhattan_distances`` and ``from_distances`` are bitwise the same for any number of
+threads. The others rest on a product by NumPy's BLAS, whose rounding may depend on the number of
+threads and on the shape of the product: equal to about 1e-14 relative to the largest squared norm
+in float64, 1e-6 in float32. ``n_threads`` governs that product through threadpoolctl where it is
+installed (``pip install "molkern[study]"``); otherwise the BLAS uses its own setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern import _core
+from molkern._arrays import checked_out, require_bytes
+
+__all__ = [
+    "euclidean_distances",
+    "from_distances",
+    "gaussian",
+    "laplacian",
+    "linear",
+    "manhattan_distances",
+    "polynomial",
+]
+
+Matrix = npt.NDArray[Any]
+Sigma = float | Sequence[float] | npt.NDArray[Any]
+
+# Rows x columns of a panel of products: half a megabyte in float64, so that it is still in the
+# second-level cache when the exponential is applied.
+_PANEL_ROWS = 256
+_PANEL_COLUMNS = 512
+
+
+def laplacian(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    sigma: Sigma,
+    n_copies: int = 1,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Laplacian kernel :math:`\exp(-\lVert x - y \rVert_1 / \sigma)`.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, n_features)
+        Rows, float64 or float32.
+    Y : array_like, shape (m, n_features), optional
+        Other rows, of the same type. None: ``X``, using symmetry.
+    sigma : float or sequence of float
+        Width, in the unit of the features; positive. A sequence gives all kernels in one pass over
+        the distances.
+    n_copies : int, default=1
+        Rows hold this many copies of a representation side by side, as
+        ``CoulombMatrix(permutation="random")`` gives them; the kernel is averaged over all pairs of
+        copies and stays positive semidefinite.
+    out : ndarray, optional
+        Where the result goes; C-contiguous, of its shape and type.
+    n_threads : int, optional
+        Threads. None: all cores that the process may use.
+
+    Returns
+    -------
+    ndarray of shape (n, m), or (n_sigma, n, m) for a sequence
+        With ``Y=None`` exactly symmetric; the diagonal is exactly 1 with one copy. Entries whose
+        exponent is below -708 (float32: -87) are 0.
+
+    Raises
+    ------
+    ValueError
+        For a sigma that is not positive, shapes or types that do not match.
+    MemoryError
+        If the result does not fit in memory, with its size in bytes.
+
+    Notes
+    -----
+    Cost: n m n_features subtractions and additions, half of it with ``Y=None``, times
+    n_copies². Scratch: 32 n_features n_copies + 1024 (1 + n_sigma) numbers per thread.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> laplacian(np.array([[0.0, 0.0], [1.0, 2.0]]), sigma=3.0)
+    array([[1.        , 0.36787944],
+           [0.36787944, 1.        ]])
+    """
+    x, y = _rows(X, Y)
+    scales, single = _scales(sigma, x.dtype, lambda s: 1.0 / s)
+    result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "laplacian")
+    _core.laplacian(x, y, n_copies, "laplacian", scales, shaped, n_threads)
+    return result
+
+
+def manhattan_distances(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Distances :math:`\lVert x - y \rVert_1`, on which the Laplacian kernel rests.
+
+    Parameters
+    ----------
+    X, Y, out, n_threads
+        As for :func:`laplacian`.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> manhattan_distances(np.array([[0.0, 0.0], [1.0, 2.0]]))
+    array([[0., 3.],
+           [3., 0.]])
+    """
+    x, y = _rows(X, Y)
+    result, shaped = _result(out, x, y, 1, None, "manhattan_distances")
+    _core.laplacian(x, y, 1, "none", np.ones(1, x.dtype), shaped, n_threads)
+    return result
+
+
+def gaussian(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    sigma: Sigma,
+    n_copies: int = 1,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Gaussian kernel :math:`\exp(-\lVert x - y \rVert_2^2 / (2 \sigma^2))`.
+
+    Parameters
+    ----------
+    X, Y, sigma, n_copies, out, n_threads
+        As for :func:`laplacian`.
+
+    Returns
+    -------
+    ndarray of shape (n, m), or (n_sigma, n, m) for a sequence
+        With ``Y=None`` exactly symmetric; the diagonal is exactly 1 with one copy.
+
+    Raises
+    ------
+    ValueError
+        For a sigma that is not positive, shapes or types that do not match.
+    MemoryError
+        If the result does not fit in memory, with its size in bytes.
+
+    Notes
+    -----
+    The squared distance is |x|² + |y|² - 2 xy, with the product from NumPy's BLAS, after the column
+    means of ``Y`` (else ``X``) were subtracted; negative results of rounding become 0. Its error is
+    about 1e-16 (float32: 1e-7) of the largest squared norm after that.
+
+    Cost: n m n_features multiply-adds, half of it with ``Y=None``, and n m exponentials; times
+    n_copies².
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gaussian(np.array([[0.0, 0.0], [1.0, 1.0]]), sigma=1.0)
+    array([[1.        , 0.36787944],
+           [0.36787944, 1.        ]])
+    """
+    x, y = _rows(X, Y)
+    scales, single = _scales(sigma, x.dtype, lambda s: 0.5 / s**2)
+    result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "gaussian")
+    _through_products(x, y, n_copies, "gaussian", scales, shaped, n_threads)
+    return result
+
+
+def euclidean_distances(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Distances :math:`\lVert x - y \rVert_2`, on which the Gaussian kernel rests.
+
+    Parameters
+    ----------
+    X, Y, out, n_threads
+        As for :func:`laplacian`.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+        From products, as in :func:`gaussian`: distances below 1e-8 (float32: 3e-4) of the largest
+        norm are not resolved. With ``Y=None`` the diagonal is exactly 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> euclidean_distances(np.array([[0.0, 0.0], [3.0, 4.0]]))
+    array([[0., 5.],
+           [5., 0.]])
+    """
+    x, y = _rows(X, Y)
+    result, shaped = _result(out, x, y, 1, None, "euclidean_distances")
+    _through_products(x, y, 1, "none", np.ones(1, x.dtype), shaped, n_threads)
+    return result
+
+
+def from_distances(
+    distances: Matrix,
+    *,
+    kernel: Literal["gaussian", "laplacian"],
+    sigma: float,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    """Kernel matrix from distances that are already there: one matrix serves every sigma.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n, m)
+        From :func:`euclidean_distances` for ``"gaussian"``, from :func:`manhattan_distances` for
+        ``"laplacian"``; C-contiguous.
+    kernel : {"gaussian", "laplacian"}
+    sigma : float
+        Width, positive.
+    out : ndarray of shape (n, m), optional
+        Where the result goes; may be ``distances`` itself, which is then overwritten.
+    n_threads : int, optional
+        Threads. None: all cores that the process may use.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from_distances(np.array([[0.0, 3.0]]), kernel="laplacian", sigma=3.0)
+    array([[1.        , 0.36787944]])
+    """
+    if kernel not in ("gaussian", "laplacian"):
+        raise ValueError(f'kernel: expected "gaussian" or "laplacian", found {kernel!r}')
+    d = _matrix("distances", distances)
+    scales, single = _scales(
+        sigma, d.dtype, (lambda s: 1.0 / s) if kernel == "laplacian" else (lambda s: 0.5 / s**2)
+    )
+    if not single:
+        raise ValueError("sigma: expected one width, found a sequence")
+    if out is None:
+        require_bytes(d.shape, d.dtype, "from_distances")
+        out = np.empty_like(d)
+    else:
+        checked_out(out, d.shape, d.dtype)
+    _core.from_distances(d, kernel, float(scales[0]), out, n_threads)
+    return out
+
+
+def linear(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Linear kernel :math:`x \cdot y`.
+
+    Parameters
+    ----------
+    X, Y, out, n_threads
+        As for :func:`laplacian`.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([[11.,  2.]])
+    """
+    x, y = _rows(X, Y)
+    result, _ = _result(out, x, y, 1, None, "linear")
+    with _blas_threads(n_threads, x.shape[0] * result.shape[1] * x.shape[1]):
+        # NumPy recognises X X^T and computes one triangle.
+        np.dot(x, (x if y is None else y).T, out=result)
+    return result
+
+
+def polynomial(
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike | None = None,
+    *,
+    degree: int = 2,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    out: Matrix | None = None,
+    n_threads: int | None = None,
+) -> Matrix:
+    r"""Polynomial kernel :math:`(s\, x \cdot y + c)^d`.
+
+    Parameters
+    ----------
+    X, Y, out, n_threads
+        As for :func:`laplacian`.
+    degree : int, default=2
+        Power d, 1 or more.
+    scale, offset : float, default=1.0 and 0.0
+        s > 0, and c >= 0, which keep the kernel positive semidefinite.
+
+    Returns
+    -------
+    ndarray of shape (n, m)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> polynomial(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), degree=2, offset=1.0)
+    array([[144.]])
+    """
+    if not isinstance(degree, (int, np.integer)) or degree < 1:
+        raise ValueError(f"degree: expected an integer of 1 or more, found {degree!r}")
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale: expected a positive number, found {scale!r}")
+    if not (np.isfinite(offset) and offset >= 0):
+        raise ValueError(f"offset: expected 0 or more, found {offset!r}")
+    result = linear(X, Y, out=out, n_threads=n_threads)
+    result *= result.dtype.type(scale)
+    result += result.dtype.type(offset)
+    base = result.copy() if degree > 2 else result
+    for _ in range(int(degree) - 1):
+        result *= base
+    return result
+
+
+def _through_products(
+    x: Matrix,
+    y: Matrix | None,
+    n_copies: int,
+    similarity: str,
+    scales: Matrix,
+    out: Matrix,
+    n_threads: int | None,
+) -> None:
+    """Gaussian kernels or Euclidean distances, panel by panel: product, then its elementwise part.
+
+    Panels are independent, so that each thread takes whole ones with a serial product.
+    """
+    threads = _core.threads_in_use(n_threads)
+    x_rows = _copies(x, n_copies)
+    y_rows = x_rows if y is None else _copies(y, n_copies)
+    if y_rows.size:
+        # Distances do not change, but their rounding shrinks with the norms.
+        centre = y_rows.mean(axis=0)
+        x_rows, y_rows = x_rows - centre, y_rows if y is None else y_rows - centre
+    y_rows = x_rows if y is None else y_rows
+    x_norms = np.einsum("ij,ij->i", x_rows, x_rows)
+    y_norms = x_norms if y is None else np.einsum("ij,ij->i", y_rows, y_rows)
+    step = max(1, _PANEL_ROWS // n_copies)
+    width = max(1, _PANEL_COLUMNS // n_copies)
+
+    def panel(row: int, column: int, last: int) -> None:
+        rows = slice(row * n_copies, min(row + step, out.shape[1]) * n_copies)
+        columns = slice(column * n_copies, last * n_copies)
+        _core.finish_panel(
+            x_rows[rows] @ y_rows[columns].T,
+            x_norms[rows],
+            y_norms[columns],
+            n_copies,
+            similarity,
+            scales,
+            out,
+            row,
+            column,
+            y is None,
+            1,
+        )
+
+    def row_of_panels(row: int) -> None:
+        stop = min(row + step, out.shape[1]) if y is None else out.shape[2]
+        for column in range(0, stop, width):
+            panel(row, column, min(column + width, stop))
+
+    starts = list(range(0, out.shape[1], step))
+    if y is None:
+        starts.reverse()  # the longest first
+    work = x_rows.shape[0] * y_rows.shape[0] * x_rows.shape[1]
+    if threads == 1 or len(starts) == 1 or work < 1e7:
+        with _blas_threads(1 if threads == 1 else n_threads, work):
+            for row in starts:
+                row_of_panels(row)
+        return
+    with _blas_threads(1, work), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(row_of_panels, starts):
+            pass
+
+
+def _copies(x: Matrix, n_copies: int) -> Matrix:
+    """One row per copy."""
+    return x.reshape(x.shape[0] * n_copies, x.shape[1] // n_copies)
+
+
+@contextmanager
+def _blas_threads(n_threads: int | None, work: float) -> Iterator[None]:
+    """Threads of the BLAS inside the block, restored after it.
+
+    Asking threadpoolctl takes about a millisecond: not for less than 1e7 multiply-adds.
+    """
+    if n_threads is None or work < 1e7:
+        yield
+        return
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(n_threads, user_api="blas"):
+        yield
+
+
+def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: expected two dimensions, found shape {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
+        array = array.astype(np.float64)
+    return np.ascontiguousarray(array)
+
+
+def _rows(X: npt.ArrayLike, Y: npt.ArrayLike | None) -> tuple[Matrix, Matrix | None]:
+    x = _matrix("X", X)
+    if Y is None or Y is X:
+        return x, None
+    y = _matrix("Y", Y)
+    if y.shape[1] != x.shape[1]:
+        raise ValueError(f"Y: expected {x.shape[1]} columns as X has, found {y.shape[1]}")
+    if y.dtype != x.dtype:
+        raise TypeError(f"Y: expected {x.dtype} as X is, found {y.dtype}")
+    return x, y
+
+
+def _scales(sigma: Sigma, dtype: Any, scale: Any) -> tuple[Matrix, bool]:
+    widths = np.asarray(sigma, dtype=np.float64)
+    if widths.ndim > 1 or widths.size == 0:
+        raise ValueError(f"sigma: expected a number or a sequence, found shape {widths.shape}")
+    if not (np.isfinite(widths) & (widths > 0)).all():
+        raise ValueError(f"sigma: expected positive widths, found {sigma!r}")
+    return np.atleast_1d(scale(widths)).astype(dtype), widths.ndim == 0
+
+
+def _result(
+    out: Matrix | None,
+    x: Matrix,
+    y: Matrix | None,
+    n_copies: int,
+    n_sigma: int | None,
+    what: str,
+) -> tuple[Matrix, Matrix]:
+    """The result, and a view of it with the leading axis of widths."""
+    if n_copies < 1 or x.shape[1] % n_copies:
+        raise ValueError(
+            f"n_copies: {x.shape[1]} columns are not {n_copies} copies side by side"
+        )
+    shape: tuple[int, ...] = (x.shape[0], (x if y is None else y).shape[0])
+    if n_sigma is not None:
+        shape = (n_sigma, *shape)
+    if out is None:
+        require_bytes(shape, x.dtype, what)
+        out = np.empty(shape, x.dtype)
+    else:
+        checked_out(out, shape, x.dtype)
+        if any(np.may_share_memory(out, a) for a in (x, y) if a is not None):
+            raise ValueError("out: shares memory with X or Y")
+    return out, out.reshape((-1, *shape[-2:]))

@@ -1,0 +1,161 @@
+"""What all representations share: parameters, fit and transform, checks of the common ones."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern._arrays import checked_out, require_bytes
+from molkern.structures import Structures, as_structures
+
+# CODATA 2022, Å.
+BOHR = 0.529177210544
+
+_UNIT_LENGTHS = {"bohr": BOHR, "angstrom": 1.0}
+
+
+class Representation(ABC):
+    """A transformer in scikit-learn's sense, without importing scikit-learn.
+
+    Parameters are the keyword arguments of ``__init__``, stored unchanged under their names and
+    checked by ``fit``; what ``fit`` learns ends in an underscore.
+    """
+
+    dtype: str
+    n_threads: int | None
+
+    @abstractmethod
+    def fit(self, structures: Any, y: Any = None) -> Self:
+        """Learn the shape of the result from structures; labels are never looked at."""
+
+    @abstractmethod
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Names of the features: the definition of their order."""
+
+    @abstractmethod
+    def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        """Write the features of all structures into ``out``."""
+
+    def transform(
+        self, structures: Any, out: npt.NDArray[Any] | None = None
+    ) -> npt.NDArray[Any]:
+        """Features of structures, one row each.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Positions in Å.
+        out : ndarray of shape (n_structures, n_features_out_), optional
+            Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
+
+        Returns
+        -------
+        ndarray of shape (n_structures, n_features_out_)
+            In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
+
+        Raises
+        ------
+        ValueError
+            If a structure does not fit the fitted shape or two of its atoms coincide; the message
+            names it. ``out`` then holds unspecified values.
+        MemoryError
+            If the result does not fit in memory, with its size in bytes.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        shape = (len(batch), self.n_features_out_)
+        dtype = np.dtype(self.dtype)
+        if out is None:
+            require_bytes(shape, dtype, f"{type(self).__name__}.transform")
+            out = np.empty(shape, dtype)
+        else:
+            checked_out(out, shape, dtype)
+        self._compute(batch, out)
+        return out
+
+    def fit_transform(
+        self, structures: Any, y: Any = None, out: npt.NDArray[Any] | None = None
+    ) -> npt.NDArray[Any]:
+        """``fit`` to the structures, then ``transform`` them."""
+        batch = as_structures(structures)
+        return self.fit(batch).transform(batch, out=out)
+
+    @property
+    @abstractmethod
+    def n_features_out_(self) -> int:
+        """Columns of the result."""
+
+    @abstractmethod
+    def _fitted(self) -> bool: ...
+
+    def _require_fitted(self) -> None:
+        if not self._fitted():
+            raise ValueError(f"{type(self).__name__}: call fit before transform")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._fitted()
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn calls this, so it is there to be imported.
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(),
+            input_tags=InputTags(two_d_array=False),
+            requires_fit=True,
+        )
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name; ``deep`` is accepted for scikit-learn and changes nothing."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name.
+        """
+        known = self._parameter_names()
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if not _same(value, defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _check_common(self) -> None:
+        if str(self.dtype) not in ("float32", "float64"):
+            raise ValueError(f'dtype: expected "float64" or "float32", found {self.dtype!r}')
+
+
+def unit_length(name: str) -> float:
+    """What 1/Å is multiplied by to be 1/unit."""
+    if name not in _UNIT_LENGTHS:
+        raise ValueError(f'length_unit: expected "bohr" or "angstrom", found {name!r}')
+    return _UNIT_LENGTHS[name]
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)

@@ -1,0 +1,538 @@
+"""The ragged batch of atomic structures that every representation takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["SYMBOLS", "Structures", "as_structures", "numbers_of"]
+
+# fmt: off
+SYMBOLS: tuple[str, ...] = (
+    "X", "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
+    "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge",
+    "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd",
+    "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd",
+    "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg",
+    "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm",
+    "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn",
+    "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
+)
+# fmt: on
+_NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+
+
+def numbers_of(species: Iterable[str | int]) -> list[int]:
+    """Atomic numbers of chemical symbols; integers pass unchanged.
+
+    Parameters
+    ----------
+    species : iterable of str or int
+        Chemical symbols such as ``"C"``, or positive integers (above 118: the user's labels).
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        For an unknown symbol or a number below 1.
+
+    Examples
+    --------
+    >>> numbers_of(["H", "C", 8])
+    [1, 6, 8]
+    """
+    numbers = []
+    for item in species:
+        if isinstance(item, str):
+            if item not in _NUMBER_OF or item == "X":
+                raise ValueError(f"species: expected a chemical symbol, found {item!r}")
+            numbers.append(_NUMBER_OF[item])
+        elif isinstance(item, (int, np.integer)) and int(item) > 0:
+            numbers.append(int(item))
+        else:
+            raise ValueError(
+                f"species: expected a chemical symbol or a positive integer, found {item!r}"
+            )
+    return numbers
+
+
+def symbol_of(number: int) -> str:
+    """Chemical symbol of an atomic number; the number itself above 118.
+
+    Examples
+    --------
+    >>> symbol_of(6), symbol_of(200)
+    ('C', '200')
+    """
+    return SYMBOLS[number] if 0 < number < len(SYMBOLS) else str(number)
+
+
+class Structures:
+    """A batch of molecules or crystals, packed: atoms of all structures one after the other.
+
+    Structure ``k`` owns the atoms ``offsets[k]`` to ``offsets[k + 1] - 1``. The batch crosses into
+    the compiled module as it is, so it is made once and used by every representation.
+
+    Parameters
+    ----------
+    numbers : array_like of int, shape (n_atoms,)
+        Atomic numbers. Positive integers; above 118 they are the user's own labels.
+    positions : array_like of float, shape (n_atoms, 3)
+        Cartesian positions in Å. Finite.
+    offsets : array_like of int, shape (n_structures + 1,)
+        First atom of each structure, then ``n_atoms``. Starts at 0, never decreases: an empty
+        structure is allowed here, and each representation says what it does with one.
+    cells : array_like of float, shape (n_structures, 3, 3), optional
+        Cell vectors as rows, in Å. None: no structure has a cell.
+    pbc : array_like of bool, shape (n_structures, 3), optional
+        Periodicity along each cell vector. None: no structure is periodic.
+
+    Attributes
+    ----------
+    numbers : ndarray of int32, shape (n_atoms,)
+    positions : ndarray of float64, shape (n_atoms, 3)
+    offsets : ndarray of int64, shape (n_structures + 1,)
+    cells : ndarray of float64, shape (n_structures, 3, 3), or None
+    pbc : ndarray of bool, shape (n_structures, 3), or None
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, a position that is not finite, a number below 1, or offsets that do not
+        run from 0 to ``n_atoms``; the message names the structure.
+    TypeError
+        For numbers or offsets that are not integers.
+
+    Notes
+    -----
+    Arrays of the right type and layout are taken over without a copy, and are read-only from here
+    only by agreement: nothing in molkern writes to them.
+
+    Examples
+    --------
+    >>> import molkern as mk
+    >>> water = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
+    >>> batch = mk.Structures.from_arrays([water, ([1], [[0.0, 0.0, 0.0]])])
+    >>> batch
+    Structures(n_structures=2, n_atoms=4, species=['H', 'O'])
+    >>> batch[1].positions
+    array([[0., 0., 0.]])
+    """
+
+    __slots__ = ("cells", "numbers", "offsets", "pbc", "positions")
+
+    def __init__(
+        self,
+        numbers: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        offsets: npt.ArrayLike,
+        cells: npt.ArrayLike | None = None,
+        pbc: npt.ArrayLike | None = None,
+    ) -> None:
+        self.numbers: npt.NDArray[np.int32] = _integers("numbers", numbers, np.int32)
+        self.positions: npt.NDArray[np.float64] = _floats("positions", positions)
+        self.offsets: npt.NDArray[np.int64] = _integers("offsets", offsets, np.int64)
+        self._check_shapes()
+        self._check_values()
+        self.cells = None if cells is None else _floats("cells", cells)
+        self.pbc = None if pbc is None else _periodicity(pbc)
+        self._check_cells()
+
+    def _check_shapes(self) -> None:
+        n_atoms = self.numbers.shape[0]
+        if self.positions.shape != (n_atoms, 3):
+            raise ValueError(
+                f"positions: expected shape ({n_atoms}, 3) to match numbers, "
+                f"found {self.positions.shape}"
+            )
+        offsets = self.offsets
+        if offsets.shape[0] == 0 or offsets[0] != 0 or offsets[-1] != n_atoms:
+            ends = "an empty array" if not offsets.size else f"{offsets[0]} to {offsets[-1]}"
+            raise ValueError(f"offsets: expected to run from 0 to {n_atoms} (atoms), found {ends}")
+        decreasing = offsets[1:] < offsets[:-1]
+        if decreasing.any():
+            raise ValueError(f"offsets: decrease after structure {int(np.argmax(decreasing))}")
+
+    def _check_values(self) -> None:
+        if self.numbers.size and self.numbers.min() < 1:
+            atom = int(np.argmax(self.numbers < 1))
+            raise ValueError(
+                f"numbers: expected positive integers, found {self.numbers[atom]} "
+                f"for {self._where(atom)}"
+            )
+        # One pass without a temporary: a sum is not finite if any term is not.
+        if not np.isfinite(self.positions.sum()):
+            bad = ~np.isfinite(self.positions).all(axis=1)
+            if bad.any():
+                atom = int(np.argmax(bad))
+                raise ValueError(
+                    f"positions: expected finite values, found {self.positions[atom].tolist()} "
+                    f"for {self._where(atom)}"
+                )
+
+    def _check_cells(self) -> None:
+        n = len(self)
+        if self.cells is not None:
+            if self.cells.shape != (n, 3, 3):
+                raise ValueError(
+                    f"cells: expected shape ({n}, 3, 3), found {self.cells.shape}"
+                )
+            finite = np.isfinite(self.cells).all(axis=(1, 2))
+            if not finite.all():
+                raise ValueError(
+                    f"cells: expected finite values, structure {int(np.argmin(finite))} has others"
+                )
+        if self.pbc is not None:
+            if self.pbc.shape != (n, 3):
+                raise ValueError(f"pbc: expected shape ({n}, 3), found {self.pbc.shape}")
+            if self.cells is None and self.pbc.any():
+                which = int(np.argmax(self.pbc.any(axis=1)))
+                raise ValueError(f"pbc: structure {which} is periodic but cells is None")
+
+    def _where(self, atom: int) -> str:
+        structure = int(np.searchsorted(self.offsets, atom, side="right")) - 1
+        return f"atom {atom - int(self.offsets[structure])} of structure {structure}"
+
+    @classmethod
+    def _trusted(cls, *arrays: Any) -> Structures:
+        """Structures from arrays that already passed the checks."""
+        self = cls.__new__(cls)
+        self.numbers, self.positions, self.offsets, self.cells, self.pbc = arrays
+        return self
+
+    @classmethod
+    def from_arrays(cls, molecules: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> Structures:
+        """Pack ``(numbers, positions)`` pairs.
+
+        Parameters
+        ----------
+        molecules : iterable of (numbers, positions)
+            Atomic numbers, shape (n,), and positions in Å, shape (n, 3).
+
+        Returns
+        -------
+        Structures
+
+        Raises
+        ------
+        ValueError
+            For shapes that do not match or values that are not allowed; names the structure.
+        TypeError
+            For an item that is not a pair, or numbers that are not integers.
+        """
+        pairs = list(molecules)
+        try:
+            numbers = [np.asarray(z) for z, _ in pairs]
+            positions = [np.asarray(r, dtype=np.float64) for _, r in pairs]
+        except (TypeError, ValueError) as error:
+            raise _first_bad_pair(pairs) from error
+        sizes = np.fromiter(map(len, numbers), np.int64, len(pairs))
+        for k, (z, r) in enumerate(zip(numbers, positions, strict=True)):
+            if z.ndim != 1 or r.shape != (len(z), 3):
+                if z.shape == (0,) and r.size == 0:
+                    positions[k] = np.empty((0, 3))
+                    continue
+                raise ValueError(
+                    f"structure {k}: expected numbers (n,) and positions (n, 3), "
+                    f"found {z.shape} and {r.shape}"
+                )
+        offsets = np.concatenate(([0], np.cumsum(sizes)))
+        if not pairs:
+            return cls(np.empty(0, np.int32), np.empty((0, 3)), offsets)
+        kept = [z for z in numbers if len(z)] or [np.empty(0, np.int32)]
+        return cls(np.concatenate(kept), np.concatenate(positions), offsets)
+
+    @classmethod
+    def from_ase(cls, frames: Any) -> Structures:
+        """Pack ``ase.Atoms`` objects, or anything with ``numbers`` and ``positions``.
+
+        Cells and periodicity are kept if any frame has one. ASE itself is not imported.
+
+        Parameters
+        ----------
+        frames : Atoms or iterable of Atoms
+            Positions and cells in Å, as everywhere in ASE.
+
+        Returns
+        -------
+        Structures
+        """
+        frames = [frames] if hasattr(frames, "positions") else list(frames)
+        for k, frame in enumerate(frames):
+            if not (hasattr(frame, "numbers") and hasattr(frame, "positions")):
+                raise TypeError(
+                    f"structure {k}: expected ase.Atoms, found {type(frame).__name__}"
+                )
+        packed = cls.from_arrays((frame.numbers, frame.positions) for frame in frames)
+        cells = np.array([np.asarray(getattr(f, "cell", np.zeros((3, 3)))) for f in frames])
+        pbc = np.array([np.asarray(getattr(f, "pbc", np.zeros(3, bool))) for f in frames])
+        if cells.any() or pbc.any():
+            packed.cells = _floats("cells", cells)
+            packed.pbc = _periodicity(pbc)
+            packed._check_cells()
+        return packed
+
+    @classmethod
+    def read(cls, path: str | Path, index: str | int = ":") -> Structures:
+        """Read extended XYZ or any other format that ASE reads.
+
+        Parameters
+        ----------
+        path : str or Path
+        index : str or int, default=":"
+            Which frames, in ASE's notation.
+
+        Returns
+        -------
+        Structures
+
+        Raises
+        ------
+        ImportError
+            If ASE is not installed.
+        FileNotFoundError
+            If there is no such file.
+        """
+        try:
+            from ase.io import read
+        except ImportError as error:
+            raise ImportError('reading files needs ASE: pip install "molkern[study]"') from error
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no such file: {path}")
+        return cls.from_ase(read(path, index=index))
+
+    @classmethod
+    def concatenate(cls, batches: Sequence[Structures]) -> Structures:
+        """Join batches; cells and periodicity are zero where a batch has none."""
+        batches = list(batches)
+        if not batches:
+            return cls.from_arrays([])
+        shift = np.cumsum([0] + [b.n_atoms for b in batches])
+        offsets = [b.offsets[:-1] + s for b, s in zip(batches, shift[:-1], strict=True)]
+        cells = pbc = None
+        if any(b.cells is not None for b in batches):
+            cells = np.concatenate(
+                [np.zeros((len(b), 3, 3)) if b.cells is None else b.cells for b in batches]
+            )
+        if any(b.pbc is not None for b in batches):
+            pbc = np.concatenate(
+                [np.zeros((len(b), 3), bool) if b.pbc is None else b.pbc for b in batches]
+            )
+        return cls._trusted(
+            np.concatenate([b.numbers for b in batches]),
+            np.concatenate([b.positions for b in batches]),
+            np.concatenate([*offsets, shift[-1:]]),
+            cells,
+            pbc,
+        )
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms in all structures together."""
+        return int(self.numbers.shape[0])
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Atoms of each structure, shape (n_structures,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def species(self) -> npt.NDArray[np.int32]:
+        """The atomic numbers that occur, sorted."""
+        return np.unique(self.numbers)
+
+    def composition(self, species: Iterable[str | int] | None = None) -> npt.NDArray[np.int64]:
+        """Number of atoms of each element in each structure.
+
+        Parameters
+        ----------
+        species : iterable of str or int, optional
+            The columns. None: ``self.species``.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_structures, n_species)
+            Atoms of elements that are not in ``species`` are not counted.
+        """
+        columns = self.species.tolist() if species is None else numbers_of(species)
+        counts = np.zeros((len(self), len(columns)), np.int64)
+        for column, number in enumerate(columns):
+            running = np.concatenate(([0], np.cumsum(self.numbers == number)))
+            counts[:, column] = np.diff(running[self.offsets])
+        return counts
+
+    def to_ase(self) -> list[Any]:
+        """The structures as ``ase.Atoms``. Needs ASE."""
+        try:
+            from ase import Atoms
+        except ImportError as error:
+            raise ImportError('to_ase needs ASE: pip install "molkern[study]"') from error
+        frames = []
+        for k, (numbers, positions) in enumerate(self):
+            cell = None if self.cells is None else self.cells[k]
+            pbc = None if self.pbc is None else self.pbc[k]
+            frames.append(Atoms(numbers=numbers, positions=positions, cell=cell, pbc=pbc))
+        return frames
+
+    def __len__(self) -> int:
+        return int(self.offsets.shape[0]) - 1
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]]:
+        bounds = self.offsets.tolist()
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            yield self.numbers[start:stop], self.positions[start:stop]
+
+    def __getitem__(self, index: Any) -> Structures:
+        chosen = _chosen(index, len(self))
+        if isinstance(chosen, slice):
+            start, stop = chosen.start, chosen.stop
+            first, last = int(self.offsets[start]), int(self.offsets[stop])
+            atoms: Any = slice(first, last)
+            offsets = self.offsets[start : stop + 1] - first
+        else:
+            sizes = self.sizes[chosen]
+            offsets = np.concatenate(([0], np.cumsum(sizes)))
+            atoms = np.arange(offsets[-1]) + np.repeat(
+                self.offsets[:-1][chosen] - offsets[:-1], sizes
+            )
+        return Structures._trusted(
+            self.numbers[atoms],
+            self.positions[atoms],
+            offsets,
+            None if self.cells is None else self.cells[chosen],
+            None if self.pbc is None else self.pbc[chosen],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Structures):
+            return NotImplemented
+        return all(_equal(getattr(self, name), getattr(other, name)) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        species = [symbol_of(int(z)) for z in self.species]
+        periodic = ""
+        if self.pbc is not None and self.pbc.any():
+            periodic = f", periodic={int(self.pbc.any(axis=1).sum())}"
+        return (
+            f"Structures(n_structures={len(self)}, n_atoms={self.n_atoms}, "
+            f"species={species}{periodic})"
+        )
+
+
+def as_structures(structures: Any) -> Structures:
+    """``Structures`` as they are; a list of ``ase.Atoms`` or ``(numbers, positions)`` packed.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if isinstance(structures, Structures):
+        return structures
+    if hasattr(structures, "positions"):
+        raise TypeError(
+            "structures: expected Structures, a list of ase.Atoms or a list of "
+            f"(numbers, positions), found a single {type(structures).__name__}; put it in a list"
+        )
+    if isinstance(structures, (str, bytes, dict)) or not isinstance(structures, Iterable):
+        raise TypeError(
+            "structures: expected Structures, a list of ase.Atoms or a list of "
+            f"(numbers, positions), found {type(structures).__name__}"
+        )
+    items = list(structures)
+    if items and hasattr(items[0], "positions"):
+        return Structures.from_ase(items)
+    return Structures.from_arrays(items)
+
+
+def _integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected one dimension, found shape {array.shape}")
+    if array.size == 0:
+        return np.empty(0, dtype)
+    if array.dtype.kind not in "iu":
+        if array.dtype.kind != "f" or not (array == np.floor(array)).all():
+            raise TypeError(f"{name}: expected integers, found {array.dtype}")
+    limits = np.iinfo(dtype)
+    if array.min() < limits.min or array.max() > limits.max:
+        raise ValueError(f"{name}: {array.max()} does not fit in {np.dtype(dtype).name}")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
+    if name == "positions" and array.size == 0:
+        array = array.reshape(-1, 3)
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _periodicity(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    array = np.asarray(values)
+    if array.dtype.kind != "b":
+        raise TypeError(f"pbc: expected booleans, found {array.dtype}")
+    return np.ascontiguousarray(array)
+
+
+def _chosen(index: Any, n: int) -> Any:
+    """An index of structures as a slice of step 1 or an array of non-negative integers."""
+    if isinstance(index, slice):
+        start, stop, step = index.indices(n)
+        if step == 1:
+            return slice(start, max(start, stop))
+        return np.arange(start, stop, step)
+    if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+        if not -n <= index < n:
+            raise IndexError(f"index {index} is out of range for {n} structures")
+        k = int(index) % n
+        return slice(k, k + 1)
+    array = np.asarray(index)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iub"):
+        raise TypeError(
+            "index: expected an integer, a slice, or a one-dimensional array of integers or "
+            f"booleans, found {type(index).__name__}"
+        )
+    if array.dtype.kind == "b":
+        if array.shape[0] != n:
+            raise IndexError(f"mask: expected {n} booleans, found {array.shape[0]}")
+        return np.flatnonzero(array)
+    array = array.astype(np.int64)
+    outside = (array < -n) | (array >= n)
+    if outside.any():
+        raise IndexError(f"index {array[np.argmax(outside)]} is out of range for {n} structures")
+    return np.where(array < 0, array + n, array)
+
+
+def _first_bad_pair(pairs: list[Any]) -> Exception:
+    """The error for the first item that is not a pair of arrays."""
+    for k, pair in enumerate(pairs):
+        try:
+            numbers, positions = pair
+        except (TypeError, ValueError):
+            return TypeError(
+                f"structure {k}: expected (numbers, positions), found {type(pair).__name__}"
+            )
+        try:
+            np.asarray(numbers), np.asarray(positions, dtype=np.float64)
+        except (TypeError, ValueError):
+            return ValueError(
+                f"structure {k}: expected positions as real numbers of shape (n, 3)"
+            )
+    return TypeError("structures: expected (numbers, positions) pairs")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is None and b is None
+    return bool(np.array_equal(a, b))
