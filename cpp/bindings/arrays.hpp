@@ -41,7 +41,9 @@ void require_shape(const char* name, const py::array& a, Length... lengths) {
     for (std::size_t k = 0; k < sizeof...(lengths); ++k) {
         if (ok && expected[k] >= 0) ok = a.shape(static_cast<py::ssize_t>(k)) == expected[k];
         text += (expected[k] < 0 ? "any" : std::to_string(expected[k])) +
-                (k + 1 < sizeof...(lengths) ? ", " : sizeof...(lengths) == 1 ? "," : "");
+                (k + 1 < sizeof...(lengths) ? ", "
+                 : sizeof...(lengths) == 1  ? ","
+                                            : "");
     }
     require(ok, std::string(name) + ": expected shape " + text + "), found " + shape_of(a));
 }

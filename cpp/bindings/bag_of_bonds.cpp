@@ -109,8 +109,12 @@ void transform(const Array<std::int32_t>& numbers, const Array<double>& position
                                       std::to_string(sizes[b]));
     }
     require_shape("out", out, molecules.n_molecules, first[n_bags]);
-    const BagParameters parameters{bag_species.data(), species.index.data(), species.count,
-                                   first.data(),       unit_length,          half_powers(),
+    const BagParameters parameters{bag_species.data(),
+                                   species.index.data(),
+                                   species.count,
+                                   first.data(),
+                                   unit_length,
+                                   half_powers(),
                                    static_cast<std::size_t>(largest)};
     const int threads = requested_threads(n_threads);
     Real* to = out.mutable_data();

@@ -15,8 +15,8 @@ Permutation permutation_of(const std::string& name) {
 
 template <typename Real>
 void transform(const Array<std::int32_t>& numbers, const Array<double>& positions,
-               const Array<std::int64_t>& offsets, const std::string& permutation,
-               std::size_t size, double unit_length, const Array<double>& noise, Array<Real> out,
+               const Array<std::int64_t>& offsets, const std::string& permutation, std::size_t size,
+               double unit_length, const Array<double>& noise, Array<Real> out,
                std::optional<py::ssize_t> n_threads) {
     const Molecules molecules =
         checked_molecules(numbers, positions, offsets, "the Coulomb matrix");
@@ -29,8 +29,8 @@ void transform(const Array<std::int32_t>& numbers, const Array<double>& position
     require_shape("noise", noise, -1, size);
     const auto n_copies =
         chosen == Permutation::random ? static_cast<std::size_t>(noise.shape(0)) : 1;
-    const CoulombParameters parameters{chosen,       size,   unit_length, half_powers(),
-                                       noise.data(), n_copies};
+    const CoulombParameters parameters{chosen,        size,         unit_length,
+                                       half_powers(), noise.data(), n_copies};
     require_shape("out", out, molecules.n_molecules, coulomb_matrix_features(parameters));
     const int threads = requested_threads(n_threads);
     Real* to = out.mutable_data();

@@ -16,9 +16,8 @@ std::size_t length(const py::array& a, py::ssize_t axis) {
 }
 
 template <typename Real>
-void laplacian_gram(const Array<Real>& x, const std::optional<Array<Real>>& y,
-                    std::size_t n_copies, const std::string& similarity,
-                    const Array<Real>& scales, Array<Real> out,
+void laplacian_gram(const Array<Real>& x, const std::optional<Array<Real>>& y, std::size_t n_copies,
+                    const std::string& similarity, const Array<Real>& scales, Array<Real> out,
                     std::optional<py::ssize_t> n_threads) {
     require_shape("X", x, -1, -1);
     const Array<Real>& other = y ? *y : x;
@@ -32,9 +31,8 @@ void laplacian_gram(const Array<Real>& x, const std::optional<Array<Real>>& y,
     const int threads = requested_threads(n_threads);
     Real* to = out.mutable_data();
     py::gil_scoped_release release;
-    laplacian<Real>(x.data(), length(x, 0), other.data(), length(other, 0),
-                    length(x, 1) / n_copies, n_copies, chosen, scales.data(), length(scales, 0),
-                    to, threads);
+    laplacian<Real>(x.data(), length(x, 0), other.data(), length(other, 0), length(x, 1) / n_copies,
+                    n_copies, chosen, scales.data(), length(scales, 0), to, threads);
 }
 
 // Rows row .. and columns column .. of out; `symmetric` also writes their transpose.
@@ -45,9 +43,9 @@ void finish(const Array<Real>& products, const Array<Real>& x_norms, const Array
             std::optional<py::ssize_t> n_threads) {
     require_shape("products", products, x_norms.shape(0), y_norms.shape(0));
     require_shape("out", out, scales.shape(0), -1, -1);
-    require(n_copies >= 1 && length(x_norms, 0) % n_copies == 0 &&
-                length(y_norms, 0) % n_copies == 0,
-            "n_copies: norms are not those of n_copies copies");
+    require(
+        n_copies >= 1 && length(x_norms, 0) % n_copies == 0 && length(y_norms, 0) % n_copies == 0,
+        "n_copies: norms are not those of n_copies copies");
     const std::size_t rows = length(x_norms, 0) / n_copies, columns = length(y_norms, 0) / n_copies;
     require(row + rows <= length(out, 1) && column + columns <= length(out, 2),
             "panel: outside of out");

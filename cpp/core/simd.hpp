@@ -50,7 +50,7 @@ constexpr std::size_t lanes = vector_bytes / sizeof(Real);
 /// All lanes equal to value.
 template <typename Real>
 inline Vector<Real> broadcast(Real value) noexcept {
-    return Vector<Real>{} + value;
+    return value - Vector<Real>{};  // unlike 0 + value, exact for -0 and so free
 }
 
 /// Unaligned load and store.
@@ -80,7 +80,9 @@ inline Real sum(Vector<Real> v) noexcept {
 }
 
 /// The next multiple of the longest vector (8 double), the same at every level.
-constexpr std::size_t padded(std::size_t n) noexcept { return (n + 7) / 8 * 8; }
+constexpr std::size_t padded(std::size_t n) noexcept {
+    return (n + 7) / 8 * 8;
+}
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

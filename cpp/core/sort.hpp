@@ -11,6 +11,24 @@ inline namespace MOLKERN_ISA {
 /// Up to this many elements are sorted by counting; merging takes over above.
 constexpr std::size_t counting_limit = 256;
 
+/// Ranks of `blocks` vectors of keys; several at a time hide the latency of the comparison.
+template <std::size_t blocks>
+inline void count_blocks(const double* keys, std::size_t n, std::size_t j,
+                         std::int64_t* rank) noexcept {
+    constexpr std::size_t w = lanes<double>;
+    Vector<double> key[blocks];
+    Mask<double> count[blocks] = {};
+#pragma GCC unroll 4
+    for (std::size_t b = 0; b < blocks; ++b) key[b] = load(keys + j + b * w);
+    for (std::size_t i = 0; i < n; ++i) {
+        const Vector<double> other = broadcast(keys[i]);
+#pragma GCC unroll 4
+        for (std::size_t b = 0; b < blocks; ++b)
+            count[b] = other > key[b] ? count[b] + 1 : count[b];
+    }
+    std::memcpy(rank + j, count, sizeof count);
+}
+
 /// rank[i] = number of keys greater than keys[i], for n keys. `keys` and `rank` have room for
 /// padded(n) elements; keys beyond n are overwritten. Returns the sum of the ranks, which is
 /// n (n - 1) / 2 if and only if all keys differ.
@@ -18,14 +36,15 @@ inline std::int64_t count_greater(double* keys, std::size_t n, std::int64_t* ran
     constexpr std::size_t w = lanes<double>;
     const std::size_t stop = (n + w - 1) / w * w;
     for (std::size_t j = n; j < stop; ++j) keys[j] = 0;
-    std::int64_t total = 0;
-    for (std::size_t j = 0; j < stop; j += w) {
-        const Vector<double> key = load(keys + j);
-        Mask<double> count{};
-        for (std::size_t i = 0; i < n; ++i) count -= (Mask<double>)(broadcast(keys[i]) > key);
-        std::memcpy(rank + j, &count, sizeof count);
+    std::size_t j = 0;
+    for (; j + 4 * w <= stop; j += 4 * w) count_blocks<4>(keys, n, j, rank);
+    if (j + 2 * w <= stop) {
+        count_blocks<2>(keys, n, j, rank);
+        j += 2 * w;
     }
-    for (std::size_t j = 0; j < n; ++j) total += rank[j];
+    if (j < stop) count_blocks<1>(keys, n, j, rank);
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < n; ++i) total += rank[i];
     return total;
 }
 

@@ -45,8 +45,8 @@ void read_atoms(const Molecules& molecules, std::size_t m, const BagParameters& 
 
 // charge / distance between atom i and the atoms begin .. end - 1, appended at `to`. The vector
 // stored last may reach up to 7 places beyond the end.
-double* distances(const Atoms& a, std::size_t i, std::size_t begin, std::size_t end, double charge,
-                  double* to) noexcept {
+inline double* distances(const Atoms& a, std::size_t i, std::size_t begin, std::size_t end,
+                         double charge, double* to) noexcept {
     for (std::size_t j = begin; j < end; j += width) {
         const V dx = load(a.x + j) - a.x[i];
         const V dy = load(a.y + j) - a.y[i];
@@ -54,6 +54,16 @@ double* distances(const Atoms& a, std::size_t i, std::size_t begin, std::size_t 
         store(to + (j - begin), charge * inverse_sqrt(dx * dx + dy * dy + dz * dz));
     }
     return to + (end - begin);
+}
+
+// All values of the bag of elements s and t, unsorted. Vectors run over the more frequent one.
+double* collect(const Atoms& a, std::size_t s, std::size_t t, double charge, double* to) noexcept {
+    const auto count = [&](std::size_t k) { return a.begin[k + 1] - a.begin[k]; };
+    const std::size_t rare = count(t) < count(s) ? t : s;
+    const std::size_t frequent = rare == s ? t : s;
+    for (std::size_t i = a.begin[rare]; i < a.begin[rare + 1]; ++i)
+        to = distances(a, i, s == t ? i + 1 : a.begin[frequent], a.begin[frequent + 1], charge, to);
+    return to;
 }
 
 // False if a value is infinite, NaN or beyond the limit: a distance was (almost) zero.
@@ -92,11 +102,7 @@ std::size_t bags(const Molecules& molecules, const BagParameters& p, std::size_t
         for (std::size_t s = 0; s < p.n_species; ++s) {
             for (std::size_t t = s; t < p.n_species; ++t, ++b) {
                 const double charge = p.unit_length * p.numbers[s] * p.numbers[t];
-                double* end = bag;
-                for (std::size_t i = atoms.begin[s]; i < atoms.begin[s + 1]; ++i)
-                    end = distances(atoms, i, s == t ? i + 1 : atoms.begin[t], atoms.begin[t + 1],
-                                    charge, end);
-                const auto n = static_cast<std::size_t>(end - bag);
+                const auto n = static_cast<std::size_t>(collect(atoms, s, t, charge, bag) - bag);
                 if (!all_below(bag, n, charge * 1e30)) return m;
                 sort_descending(bag, n, rank, sorted);
                 const auto size = static_cast<std::size_t>(p.first[b + 1] - p.first[b]);

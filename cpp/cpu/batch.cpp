@@ -20,7 +20,7 @@ class Scratch {
     Scratch(std::size_t per_thread, int n_threads)
         : stride_((per_thread + 15) / 16 * 16),
           data_(static_cast<Real*>(::operator new(
-              stride_ * static_cast<std::size_t>(n_threads) * sizeof(Real), alignment))) {}
+              stride_* static_cast<std::size_t>(n_threads) * sizeof(Real), alignment))) {}
     ~Scratch() { ::operator delete(data_, alignment); }
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
@@ -54,12 +54,16 @@ std::size_t largest_molecule(const Molecules& molecules) {
     return largest;
 }
 
-// Molecules per range: enough work (about 20 microseconds) to be worth handing to a thread.
-std::size_t molecules_per_range(const Molecules& molecules) {
-    const std::size_t n = std::max<std::size_t>(molecules.n_molecules, 1);
-    const std::size_t atoms = static_cast<std::size_t>(molecules.offsets[molecules.n_molecules]);
-    const std::size_t mean = atoms / n + 1;
-    return std::clamp<std::size_t>(20000 / (mean * mean), 1, 64);
+// Items that make a range of about 50 microseconds: enough to be worth handing to a thread, and
+// batches below two of them stay serial.
+std::size_t items_per_range(double nanoseconds_per_item) {
+    return static_cast<std::size_t>(std::clamp(50e3 / nanoseconds_per_item, 1.0, 1e6));
+}
+
+double mean_size_squared(const Molecules& molecules) {
+    const auto n = static_cast<double>(std::max<std::size_t>(molecules.n_molecules, 1));
+    const double mean = static_cast<double>(molecules.offsets[molecules.n_molecules]) / n + 1;
+    return mean * mean;
 }
 
 template <typename Real>
@@ -88,7 +92,8 @@ std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p
             bad.report(kernel(molecules, p, order.data() + groups[g], groups[g + 1] - groups[g],
                               scratch.of(thread), out));
     };
-    parallel_for(groups.size() - 1, 1, n_threads, body);
+    const std::size_t grain = items_per_range(eigenvalue_lanes * 5 * mean_size_squared(molecules));
+    parallel_for(groups.size() - 1, grain, n_threads, body);
     return bad.value();
 }
 
@@ -106,7 +111,8 @@ std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& 
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };
-    parallel_for(molecules.n_molecules, molecules_per_range(molecules), n_threads, body);
+    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
+    parallel_for(molecules.n_molecules, grain, n_threads, body);
     return bad.value();
 }
 
@@ -121,7 +127,8 @@ std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Rea
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };
-    parallel_for(molecules.n_molecules, molecules_per_range(molecules), n_threads, body);
+    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
+    parallel_for(molecules.n_molecules, grain, n_threads, body);
     return bad.value();
 }
 
@@ -130,8 +137,8 @@ void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::
                std::size_t n_copies, Similarity similarity, const Real* scales,
                std::size_t n_scales, Real* out, int n_threads) {
     if (n == 0 || m == 0) return;
-    const PairwiseTask<Real> task{x,        n,      y,          m,      n_features, n_copies,
-                                  x == y && n == m, similarity, scales, n_scales,   out};
+    const PairwiseTask<Real> task{
+        x, n, y, m, n_features, n_copies, x == y && n == m, similarity, scales, n_scales, out};
     const int threads = threads_in_use(n_threads);
     const Scratch<Real> scratch(laplacian_scratch(n_features, n_copies, n_scales), threads);
     const auto kernel = kernels_for<Real>(kernels()).laplacian;
@@ -139,7 +146,10 @@ void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::
         for (std::size_t column = begin; column < end; ++column)
             kernel(task, column, scratch.of(thread));
     };
-    parallel_for((m + tile - 1) / tile, 1, n_threads, body);
+    // Per pair: 0.07 ns a feature, 1 ns an exponential.
+    const double pairs = static_cast<double>(n) * tile * static_cast<double>(n_copies * n_copies);
+    const double cost = 0.07 * static_cast<double>(n_features) + static_cast<double>(n_scales);
+    parallel_for((m + tile - 1) / tile, items_per_range(pairs * cost), n_threads, body);
 }
 
 template <typename Real>
@@ -160,17 +170,16 @@ void from_distances(const Real* distances, std::size_t n, Similarity similarity,
     auto body = [&](std::size_t begin, std::size_t end, int) {
         kernel(distances + begin, end - begin, similarity, scale, out + begin);
     };
-    parallel_for(n, 1 << 14, n_threads, body);
+    parallel_for(n, items_per_range(1), n_threads, body);
 }
 
-#define MOLKERN_INSTANTIATE(Real)                                                                 \
-    template std::size_t coulomb_matrix<Real>(const Molecules&, const CoulombParameters&, Real*,  \
-                                              int);                                               \
-    template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, Real*, int);  \
-    template void laplacian<Real>(const Real*, std::size_t, const Real*, std::size_t,             \
-                                  std::size_t, std::size_t, Similarity, const Real*, std::size_t, \
-                                  Real*, int);                                                    \
-    template void finish_panel<Real>(const Panel<Real>&, int);                                    \
+#define MOLKERN_INSTANTIATE(Real)                                                                  \
+    template std::size_t coulomb_matrix<Real>(const Molecules&, const CoulombParameters&, Real*,   \
+                                              int);                                                \
+    template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, Real*, int);   \
+    template void laplacian<Real>(const Real*, std::size_t, const Real*, std::size_t, std::size_t, \
+                                  std::size_t, Similarity, const Real*, std::size_t, Real*, int);  \
+    template void finish_panel<Real>(const Panel<Real>&, int);                                     \
     template void from_distances<Real>(const Real*, std::size_t, Similarity, Real, Real*, int);
 MOLKERN_INSTANTIATE(float)
 MOLKERN_INSTANTIATE(double)

@@ -21,7 +21,9 @@ using V = Vector<double>;
 alignas(64) constexpr double far_table[24] = {0, 0, 0, 0, 0, 0, 0, 0, 1e290, 0, 0, 0,
                                               0, 0, 0, 0, 0, 0, 0, 0, 0,     0, 0, 0};
 // 0 everywhere but in the given lane.
-inline V far(std::size_t lane) noexcept { return load(far_table + 8 - lane); }
+inline V far(std::size_t lane) noexcept {
+    return load(far_table + 8 - lane);
+}
 
 constexpr double coincident = 1e-60;  // squared distance, angstrom^2
 
@@ -118,7 +120,9 @@ void permute(const Atoms& from, const std::int64_t* order, std::size_t n, Atoms&
     }
 }
 
-inline void store_as(double* p, V v) noexcept { store(p, v); }
+inline void store_as(double* p, V v) noexcept {
+    store(p, v);
+}
 inline void store_as(float* p, V v) noexcept {
     typedef float Narrow __attribute__((vector_size(width * sizeof(float))));
     const Narrow narrow = __builtin_convertvector(v, Narrow);

@@ -1,4 +1,4 @@
-// Eigenvalues of Coulomb matrices, eight molecules of equal size at a time: one per lane.
+// Eigenvalues of Coulomb matrices of molecules of equal size, one per lane of two vectors.
 //
 // Householder reduction to tridiagonal form, then the square-root-free QL iteration of Pal, Walker
 // and Kahan with deflation (Parlett, The Symmetric Eigenvalue Problem, 1998, section 8.15,
@@ -6,7 +6,8 @@
 // keeps its values, so no molecule depends on its neighbours.
 //
 // Floor, n atoms: 2 n^3 / 3 multiply-adds for the reduction, and about 0.85 n^2 steps of QL with
-// two divisions each (17 cycles a vector on Zen 4), a chain of dependent operations.
+// two divisions each. The steps are a chain of dependent operations: going through two vectors of
+// molecules in turn hides half of its latency.
 
 #include <cmath>
 
@@ -19,17 +20,20 @@ namespace molkern {
 inline namespace MOLKERN_ISA {
 namespace {
 
-constexpr std::size_t width = eigenvalue_lanes;
-// Always eight lanes: narrower registers hold such a vector in pieces.
-typedef double V __attribute__((vector_size(width * sizeof(double))));
-typedef std::int64_t M __attribute__((vector_size(width * sizeof(double))));
+constexpr std::size_t width = lanes<double>;
+constexpr std::size_t most_groups = 2;
+using V = Vector<double>;
+using M = Mask<double>;
 
 constexpr double epsilon = 0x1p-53;
 constexpr int most_sweeps = 100;  // per eigenvalue; 1.7 are needed on average
 
-inline V splat(double value) noexcept { return V{} + value; }
-
-inline V magnitude(V v) noexcept { return (V)((M)v & ~INT64_MIN); }
+inline V splat(double value) noexcept {
+    return broadcast(value);
+}
+inline V magnitude(V v) noexcept {
+    return absolute<double>(v);
+}
 
 inline V with_sign(V size, V sign) noexcept {
     return (V)(((M)size & ~INT64_MIN) | ((M)sign & INT64_MIN));
@@ -41,24 +45,13 @@ inline V root(V x) noexcept {
     return y;
 }
 
-inline V reciprocal_root(V x) noexcept {
-    V y;
-    for (std::size_t k = 0; k < width; k += lanes<double>) {
-        Vector<double> part;
-        std::memcpy(&part, reinterpret_cast<const double*>(&x) + k, sizeof part);
-        part = inverse_sqrt(part);
-        std::memcpy(reinterpret_cast<double*>(&y) + k, &part, sizeof part);
-    }
-    return y;
-}
-
 inline bool any(M mask) noexcept {
     std::int64_t all = 0;
     for (std::size_t k = 0; k < width; ++k) all |= mask[k];
     return all != 0;
 }
 
-// The lower triangles of eight molecules, row by row, a vector per element. Returns, per lane,
+// The lower triangles of a vector of molecules, row by row. Returns, per lane,
 // whether all atoms are apart.
 M fill(const Molecules& molecules, const CoulombParameters& p, const std::size_t* chosen,
        std::size_t count, std::size_t n, V* atoms, V* a) noexcept {
@@ -83,7 +76,7 @@ M fill(const Molecules& molecules, const CoulombParameters& p, const std::size_t
             const V dx = x[i] - x[j], dy = y[i] - y[j], dz = z[i] - z[j];
             const V d2 = dx * dx + dy * dy + dz * dz;
             nearest = d2 < nearest ? d2 : nearest;
-            row[j] = charge[i] * p.unit_length * charge[j] * reciprocal_root(d2);
+            row[j] = charge[i] * p.unit_length * charge[j] * inverse_sqrt(d2);
         }
     }
     return nearest > splat(1e-60);
@@ -135,6 +128,12 @@ void tridiagonalize(V* a, std::size_t n, V* d, V* e) noexcept {
     e[n - 1] = V{};
 }
 
+// The tridiagonal matrices of one vector of molecules.
+struct Tridiagonal {
+    V* d;
+    V* e;
+};
+
 // Per lane, the last index of the unreduced block that starts at `first`.
 M block_end(const V* d, const V* e, std::size_t first, std::size_t n) noexcept {
     M end = M{} + static_cast<std::int64_t>(n - 1);
@@ -149,59 +148,79 @@ M block_end(const V* d, const V* e, std::size_t first, std::size_t n) noexcept {
     return end;
 }
 
-// One QL sweep over first .. end of every lane with end > first.
-void sweep(V* d, V* e, std::size_t first, const M end, std::size_t last) noexcept {
-    const V p0 = d[first];
-    const V e0 = root(e[first]);
-    const V ratio = (d[first + 1] - p0) / (2.0 * e0);
-    const V shift = p0 - e0 / (ratio + with_sign(root(ratio * ratio + 1.0), ratio));
-    V c = splat(1.0), s{}, gamma{}, p{};
-    for (std::size_t i = last; i-- > first;) {
-        const M begins = (M)(end == M{} + static_cast<std::int64_t>(i + 1));
-        const M runs = (M)(end > M{} + static_cast<std::int64_t>(i));
-        gamma = begins ? d[i + 1] - shift : gamma;
-        p = begins ? gamma * gamma : p;
-        const V square = e[i];
-        const V r = p + square;
-        e[i + 1] = (runs & ~begins) ? s * r : e[i + 1];
-        const V inverse = 1.0 / r;
-        const V inverse_c = r / p;
-        const V before = c;
-        c = p * inverse;
-        s = square * inverse;
-        const V old_gamma = gamma;
-        const V alpha = d[i];
-        gamma = c * (alpha - shift) - s * old_gamma;
-        d[i + 1] = runs ? old_gamma + (alpha - gamma) : d[i + 1];
-        p = p == 0.0 ? before * square : gamma * gamma * inverse_c;
+// One QL sweep over first .. end of every lane with end > first; `last` is the largest end.
+template <std::size_t groups>
+void sweep(const Tridiagonal* t, std::size_t first, const M* end, std::size_t last) noexcept {
+    V shift[groups], c[groups], s[groups], gamma[groups], p[groups];
+    for (std::size_t g = 0; g < groups; ++g) {
+        const V p0 = t[g].d[first];
+        const V e0 = root(t[g].e[first]);
+        const V ratio = (t[g].d[first + 1] - p0) / (2.0 * e0);
+        shift[g] = p0 - e0 / (ratio + with_sign(root(ratio * ratio + 1.0), ratio));
+        c[g] = splat(1.0);
+        s[g] = gamma[g] = p[g] = V{};
     }
-    const M ran = (M)(end > M{} + static_cast<std::int64_t>(first));
-    e[first] = ran ? s * p : e[first];
-    d[first] = ran ? shift + gamma : d[first];
+    for (std::size_t i = last; i-- > first;) {
+#pragma GCC unroll 2
+        for (std::size_t g = 0; g < groups; ++g) {
+            V *d = t[g].d, *e = t[g].e;
+            const M begins = (M)(end[g] == M{} + static_cast<std::int64_t>(i + 1));
+            const M runs = (M)(end[g] > M{} + static_cast<std::int64_t>(i));
+            gamma[g] = begins ? d[i + 1] - shift[g] : gamma[g];
+            p[g] = begins ? gamma[g] * gamma[g] : p[g];
+            const V square = e[i];
+            const V r = p[g] + square;
+            e[i + 1] = (runs & ~begins) ? s[g] * r : e[i + 1];
+            const V inverse = 1.0 / r;
+            const V inverse_c = r / p[g];
+            const V before = c[g];
+            c[g] = p[g] * inverse;
+            s[g] = square * inverse;
+            const V old_gamma = gamma[g];
+            const V alpha = d[i];
+            gamma[g] = c[g] * (alpha - shift[g]) - s[g] * old_gamma;
+            d[i + 1] = runs ? old_gamma + (alpha - gamma[g]) : d[i + 1];
+            p[g] = p[g] == 0.0 ? before * square : gamma[g] * gamma[g] * inverse_c;
+        }
+    }
+    for (std::size_t g = 0; g < groups; ++g) {
+        const M ran = (M)(end[g] > M{} + static_cast<std::int64_t>(first));
+        t[g].e[first] = ran ? s[g] * p[g] : t[g].e[first];
+        t[g].d[first] = ran ? shift[g] + gamma[g] : t[g].d[first];
+    }
 }
 
 // Eigenvalues in d; lanes that did not converge (none is known) turn to NaN.
-void ql(V* d, V* e, std::size_t n) noexcept {
+template <std::size_t groups>
+void ql(const Tridiagonal* t, std::size_t n) noexcept {
     for (std::size_t first = 0; first + 1 < n; ++first) {
         for (int sweeps = 0;; ++sweeps) {
-            const M end = block_end(d, e, first, n);
-            const M open = (M)(end > M{} + static_cast<std::int64_t>(first));
-            if (!any(open)) break;
+            M end[groups];
+            std::size_t last = first;
+            for (std::size_t g = 0; g < groups; ++g) {
+                end[g] = block_end(t[g].d, t[g].e, first, n);
+                for (std::size_t k = 0; k < width; ++k) {
+                    const auto stop = static_cast<std::size_t>(end[g][k]);
+                    last = stop > last ? stop : last;
+                }
+            }
+            if (last == first) break;
             if (sweeps == most_sweeps) {
-                d[0] = open ? splat(__builtin_nan("")) : d[0];
+                for (std::size_t g = 0; g < groups; ++g) {
+                    const M open = (M)(end[g] > M{} + static_cast<std::int64_t>(first));
+                    t[g].d[0] = open ? splat(__builtin_nan("")) : t[g].d[0];
+                }
                 return;
             }
-            std::int64_t last = 0;
-            for (std::size_t k = 0; k < width; ++k) last = end[k] > last ? end[k] : last;
-            sweep(d, e, first, end, static_cast<std::size_t>(last));
+            sweep<groups>(t, first, end, last);
         }
     }
 }
 
 // Values by descending magnitude, then zeros.
 template <typename Real>
-void write(const double* values, std::size_t n, std::size_t size, double* keys,
-           std::int64_t* order, std::int64_t* work, Real* out) noexcept {
+void write(const double* values, std::size_t n, std::size_t size, double* keys, std::int64_t* order,
+           std::int64_t* work, Real* out) noexcept {
     for (std::size_t i = 0; i < n; ++i) keys[i] = values[i] < 0 ? -values[i] : values[i];
     const bool counted = n <= counting_limit;
     if (counted && count_greater(keys, n, work) == static_cast<std::int64_t>(n * (n - 1) / 2)) {
@@ -213,33 +232,52 @@ void write(const double* values, std::size_t n, std::size_t size, double* keys,
     for (std::size_t i = n; i < size; ++i) out[i] = 0;
 }
 
-}  // namespace
-
+// Up to most_groups vectors of molecules.
 template <typename Real>
-std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& p,
-                         const std::size_t* chosen, std::size_t count, double* scratch, Real* out) {
+std::size_t spectra(const Molecules& molecules, const CoulombParameters& p,
+                    const std::size_t* chosen, std::size_t count, double* scratch,
+                    Real* out) noexcept {
     const std::size_t n = molecules.size(chosen[0]);
+    const std::size_t groups = (count + width - 1) / width;
     V* atoms = reinterpret_cast<V*>(scratch);
-    V* d = atoms + 4 * n;
-    V* e = d + n;
-    V* a = e + n;
-    std::size_t bad = no_molecule;
+    Tridiagonal t[most_groups];
+    for (std::size_t g = 0; g < most_groups; ++g) {
+        t[g].d = atoms + (4 + 2 * g) * n;
+        t[g].e = t[g].d + n;
+    }
+    V* a = atoms + (4 + 2 * most_groups) * n;
     if (n > 0) {
-        const M apart = fill(molecules, p, chosen, count, n, atoms, a);
-        for (std::size_t lane = count; lane-- > 0;)
-            if (!apart[lane] && chosen[lane] < bad) bad = chosen[lane];
-        if (bad != no_molecule) return bad;
-        tridiagonalize(a, n, d, e);
-        ql(d, e, n);
+        for (std::size_t g = 0; g < groups; ++g) {
+            const std::size_t here = count - g * width < width ? count - g * width : width;
+            const M apart = fill(molecules, p, chosen + g * width, here, n, atoms, a);
+            for (std::size_t lane = 0; lane < here; ++lane)
+                if (!apart[lane]) return chosen[g * width + lane];
+            tridiagonalize(a, n, t[g].d, t[g].e);
+        }
+        groups == 1 ? ql<1>(t, n) : ql<most_groups>(t, n);
     }
     // The triangle is no longer needed: it holds one lane's values and what sorting needs.
     double* values = reinterpret_cast<double*>(a);
     double* keys = values + padded(n);
     auto* order = reinterpret_cast<std::int64_t*>(keys + padded(n));
     std::int64_t* work = order + padded(n);
-    for (std::size_t lane = 0; lane < count; ++lane) {
-        for (std::size_t i = 0; i < n; ++i) values[i] = d[i][lane];
-        write(values, n, p.size, keys, order, work, out + chosen[lane] * p.size);
+    for (std::size_t k = 0; k < count; ++k) {
+        for (std::size_t i = 0; i < n; ++i) values[i] = t[k / width].d[i][k % width];
+        write(values, n, p.size, keys, order, work, out + chosen[k] * p.size);
+    }
+    return no_molecule;
+}
+
+}  // namespace
+
+template <typename Real>
+std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& p,
+                         const std::size_t* chosen, std::size_t count, double* scratch, Real* out) {
+    constexpr std::size_t most = most_groups * width;
+    for (std::size_t k = 0; k < count; k += most) {
+        const std::size_t here = count - k < most ? count - k : most;
+        const std::size_t bad = spectra(molecules, p, chosen + k, here, scratch, out);
+        if (bad != no_molecule) return bad;
     }
     return no_molecule;
 }

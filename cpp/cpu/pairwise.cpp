@@ -109,7 +109,9 @@ void accumulate(const PairwiseTask<Real>& task, const Real* distances, bool firs
     }
 }
 
-inline std::size_t smaller(std::size_t a, std::size_t b) noexcept { return a < b ? a : b; }
+inline std::size_t smaller(std::size_t a, std::size_t b) noexcept {
+    return a < b ? a : b;
+}
 
 template <typename Real>
 Vector<Real> kernel_of_squares(Vector<Real> d2, Similarity similarity, Real scale) noexcept {
@@ -158,8 +160,8 @@ void laplacian_columns(const PairwiseTask<Real>& t, std::size_t column, Real* sc
     for (std::size_t row = t.symmetric ? begin : 0; row < t.n; row += tile) {
         for (std::size_t a = 0; a < t.n_copies; ++a) {
             for (std::size_t b = 0; b < t.n_copies; ++b) {
-                l1_tile(t.x + a * t.n_features, stride, row, t.n,
-                        packed + b * tile * t.n_features, t.n_features, distances);
+                l1_tile(t.x + a * t.n_features, stride, row, t.n, packed + b * tile * t.n_features,
+                        t.n_features, distances);
                 accumulate(t, distances, a == 0 && b == 0, sums);
             }
         }

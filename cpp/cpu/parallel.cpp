@@ -26,7 +26,9 @@ const int registered = pthread_atfork(nullptr, nullptr, [] {
 
 }  // namespace
 
-bool forked_after_threads() { return forked.load(); }
+bool forked_after_threads() {
+    return forked.load();
+}
 
 int default_threads() {
 #if defined(_OPENMP)
@@ -72,9 +74,7 @@ void parallel_ranges(std::size_t n, std::size_t grain, int n_threads, RangeBody 
         return;
     }
 #endif
-    // One call for everything would skip the scratch reset that a range implies.
-    for (std::size_t begin = 0; begin < n; begin += grain)
-        body(context, begin, begin + grain < n ? begin + grain : n, 0);
+    if (n > 0) body(context, 0, n, 0);
 }
 
 }  // namespace molkern

@@ -2,15 +2,12 @@
 
 #include "cpu/kernels.hpp"
 
-#define MOLKERN_TEXT_(x) #x
-#define MOLKERN_TEXT(x) MOLKERN_TEXT_(x)
-
 namespace molkern {
 inline namespace MOLKERN_ISA {
 
 extern const Kernels table;
 const Kernels table = {
-    MOLKERN_TEXT(MOLKERN_ISA),
+    MOLKERN_ISA_NAME,
     {coulomb_triangles<float>, eigenspectra<float>, bags<float>, laplacian_columns<float>,
      panel_rows<float>, kernel_of_distances<float>},
     {coulomb_triangles<double>, eigenspectra<double>, bags<double>, laplacian_columns<double>,

@@ -10,8 +10,8 @@
 
 namespace molkern {
 
-/// Molecules that share one pass of the eigenvalue solver: one per lane of the widest vector.
-constexpr std::size_t eigenvalue_lanes = 8;
+/// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
+constexpr std::size_t eigenvalue_lanes = 16;
 
 /// Rows and columns of a tile of a Gram matrix.
 constexpr std::size_t tile = 32;
@@ -67,12 +67,14 @@ inline const KernelsFor<double>& kernels_for<double>(const Kernels& k) noexcept 
 }
 
 /// Doubles of scratch for molecules of up to n atoms, per thread.
-constexpr std::size_t round_up_8(std::size_t n) noexcept { return (n + 7) / 8 * 8; }
+constexpr std::size_t round_up_8(std::size_t n) noexcept {
+    return (n + 7) / 8 * 8;
+}
 constexpr std::size_t coulomb_matrix_scratch(std::size_t n) noexcept {
     return 14 * (round_up_8(n) + 8);
 }
 constexpr std::size_t eigenspectrum_scratch(std::size_t n) noexcept {
-    return eigenvalue_lanes * (n * (n + 1) / 2 + 6 * n + 16);
+    return 8 * (n * (n + 1) / 2 + 8 * n + 16);
 }
 constexpr std::size_t bag_of_bonds_scratch(std::size_t n, std::size_t largest_bag) noexcept {
     return 5 * (round_up_8(n) + 8) + 2 * (round_up_8(largest_bag) + 8) + 264 + 2 * n_elements;

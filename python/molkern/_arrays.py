@@ -61,3 +61,66 @@ def require_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike, what: str) -> No
             f"{what}: the result of shape {shape} needs {needed} bytes "
             f"({needed / 2**30:.1f} GiB), {available} are available"
         )
+
+
+def integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
+    """A vector of whole numbers in the given type; they may come as floats."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected one dimension, found shape {array.shape}")
+    if array.size == 0:
+        return np.empty(0, dtype)
+    if array.dtype.kind not in "iu":
+        if array.dtype.kind != "f" or not (array == np.floor(array)).all():
+            raise TypeError(f"{name}: expected integers, found {array.dtype}")
+    limits = np.iinfo(dtype)
+    if array.min() < limits.min or array.max() > limits.max:
+        raise ValueError(f"{name}: {array.max()} does not fit in {np.dtype(dtype).name}")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Real numbers as a C-contiguous float64 array, not copied if they are one."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
+    if name == "positions" and array.size == 0:
+        array = array.reshape(-1, 3)
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def booleans(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """A C-contiguous array of booleans; anything else raises TypeError."""
+    array = np.asarray(values)
+    if array.dtype.kind != "b":
+        raise TypeError(f"{name}: expected booleans, found {array.dtype}")
+    return np.ascontiguousarray(array)
+
+
+def chosen_items(index: Any, n: int) -> Any:
+    """An index of structures as a slice of step 1 or an array of non-negative integers."""
+    if isinstance(index, slice):
+        start, stop, step = index.indices(n)
+        if step == 1:
+            return slice(start, max(start, stop))
+        return np.arange(start, stop, step)
+    if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+        if not -n <= index < n:
+            raise IndexError(f"index {index} is out of range for {n} structures")
+        k = int(index) % n
+        return slice(k, k + 1)
+    array = np.asarray(index)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iub"):
+        raise TypeError(
+            "index: expected an integer, a slice, or a one-dimensional array of integers or "
+            f"booleans, found {type(index).__name__}"
+        )
+    if array.dtype.kind == "b":
+        if array.shape[0] != n:
+            raise IndexError(f"mask: expected {n} booleans, found {array.shape[0]}")
+        return np.flatnonzero(array)
+    array = array.astype(np.int64)
+    outside = (array < -n) | (array >= n)
+    if outside.any():
+        raise IndexError(f"index {array[np.argmax(outside)]} is out of range for {n} structures")
+    return np.where(array < 0, array + n, array)

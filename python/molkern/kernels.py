@@ -474,9 +474,7 @@ def _result(
 ) -> tuple[Matrix, Matrix]:
     """The result, and a view of it with the leading axis of widths."""
     if n_copies < 1 or x.shape[1] % n_copies:
-        raise ValueError(
-            f"n_copies: {x.shape[1]} columns are not {n_copies} copies side by side"
-        )
+        raise ValueError(f"n_copies: {x.shape[1]} columns are not {n_copies} copies side by side")
     shape: tuple[int, ...] = (x.shape[0], (x if y is None else y).shape[0])
     if n_sigma is not None:
         shape = (n_sigma, *shape)
@@ -487,4 +485,4 @@ def _result(
         checked_out(out, shape, x.dtype)
         if any(np.may_share_memory(out, a) for a in (x, y) if a is not None):
             raise ValueError("out: shares memory with X or Y")
-    return out, out.reshape((-1, *shape[-2:]))
+    return out, out.reshape((1 if n_sigma is None else n_sigma, *shape[-2:]))

@@ -3,75 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SYMBOLS", "Structures", "as_structures", "numbers_of"]
+from molkern._arrays import booleans, chosen_items, floats, integers
+from molkern.elements import SYMBOLS, numbers_of, symbol_of
 
-# fmt: off
-SYMBOLS: tuple[str, ...] = (
-    "X", "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
-    "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge",
-    "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd",
-    "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd",
-    "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg",
-    "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm",
-    "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn",
-    "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
-)
-# fmt: on
-_NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+__all__ = ["SYMBOLS", "Structures", "as_structures", "numbers_of", "symbol_of"]
 
-
-def numbers_of(species: Iterable[str | int]) -> list[int]:
-    """Atomic numbers of chemical symbols; integers pass unchanged.
-
-    Parameters
-    ----------
-    species : iterable of str or int
-        Chemical symbols such as ``"C"``, or positive integers (above 118: the user's labels).
-
-    Returns
-    -------
-    list of int
-
-    Raises
-    ------
-    ValueError
-        For an unknown symbol or a number below 1.
-
-    Examples
-    --------
-    >>> numbers_of(["H", "C", 8])
-    [1, 6, 8]
-    """
-    numbers = []
-    for item in species:
-        if isinstance(item, str):
-            if item not in _NUMBER_OF or item == "X":
-                raise ValueError(f"species: expected a chemical symbol, found {item!r}")
-            numbers.append(_NUMBER_OF[item])
-        elif isinstance(item, (int, np.integer)) and int(item) > 0:
-            numbers.append(int(item))
-        else:
-            raise ValueError(
-                f"species: expected a chemical symbol or a positive integer, found {item!r}"
-            )
-    return numbers
-
-
-def symbol_of(number: int) -> str:
-    """Chemical symbol of an atomic number; the number itself above 118.
-
-    Examples
-    --------
-    >>> symbol_of(6), symbol_of(200)
-    ('C', '200')
-    """
-    return SYMBOLS[number] if 0 < number < len(SYMBOLS) else str(number)
+# Beyond, squared distances would overflow.
+_FARTHEST = 1e100
 
 
 class Structures:
@@ -85,7 +30,7 @@ class Structures:
     numbers : array_like of int, shape (n_atoms,)
         Atomic numbers. Positive integers; above 118 they are the user's own labels.
     positions : array_like of float, shape (n_atoms, 3)
-        Cartesian positions in Å. Finite.
+        Cartesian positions in Å. Finite, and below 1e100.
     offsets : array_like of int, shape (n_structures + 1,)
         First atom of each structure, then ``n_atoms``. Starts at 0, never decreases: an empty
         structure is allowed here, and each representation says what it does with one.
@@ -136,13 +81,13 @@ class Structures:
         cells: npt.ArrayLike | None = None,
         pbc: npt.ArrayLike | None = None,
     ) -> None:
-        self.numbers: npt.NDArray[np.int32] = _integers("numbers", numbers, np.int32)
-        self.positions: npt.NDArray[np.float64] = _floats("positions", positions)
-        self.offsets: npt.NDArray[np.int64] = _integers("offsets", offsets, np.int64)
+        self.numbers: npt.NDArray[np.int32] = integers("numbers", numbers, np.int32)
+        self.positions: npt.NDArray[np.float64] = floats("positions", positions)
+        self.offsets: npt.NDArray[np.int64] = integers("offsets", offsets, np.int64)
         self._check_shapes()
         self._check_values()
-        self.cells = None if cells is None else _floats("cells", cells)
-        self.pbc = None if pbc is None else _periodicity(pbc)
+        self.cells = None if cells is None else floats("cells", cells)
+        self.pbc = None if pbc is None else booleans("pbc", pbc)
         self._check_cells()
 
     def _check_shapes(self) -> None:
@@ -167,23 +112,20 @@ class Structures:
                 f"numbers: expected positive integers, found {self.numbers[atom]} "
                 f"for {self._where(atom)}"
             )
-        # One pass without a temporary: a sum is not finite if any term is not.
-        if not np.isfinite(self.positions.sum()):
-            bad = ~np.isfinite(self.positions).all(axis=1)
-            if bad.any():
-                atom = int(np.argmax(bad))
-                raise ValueError(
-                    f"positions: expected finite values, found {self.positions[atom].tolist()} "
-                    f"for {self._where(atom)}"
-                )
+        # NaN fails every comparison, so two passes without a temporary find all that is wrong.
+        r = self.positions
+        if r.size and not (r.min() > -_FARTHEST and r.max() < _FARTHEST):
+            atom = int(np.argmin((np.abs(r) < _FARTHEST).all(axis=1)))
+            raise ValueError(
+                f"positions: expected finite values below {_FARTHEST:g} Å, "
+                f"found {r[atom].tolist()} for {self._where(atom)}"
+            )
 
     def _check_cells(self) -> None:
         n = len(self)
         if self.cells is not None:
             if self.cells.shape != (n, 3, 3):
-                raise ValueError(
-                    f"cells: expected shape ({n}, 3, 3), found {self.cells.shape}"
-                )
+                raise ValueError(f"cells: expected shape ({n}, 3, 3), found {self.cells.shape}")
             finite = np.isfinite(self.cells).all(axis=(1, 2))
             if not finite.all():
                 raise ValueError(
@@ -267,15 +209,13 @@ class Structures:
         frames = [frames] if hasattr(frames, "positions") else list(frames)
         for k, frame in enumerate(frames):
             if not (hasattr(frame, "numbers") and hasattr(frame, "positions")):
-                raise TypeError(
-                    f"structure {k}: expected ase.Atoms, found {type(frame).__name__}"
-                )
+                raise TypeError(f"structure {k}: expected ase.Atoms, found {type(frame).__name__}")
         packed = cls.from_arrays((frame.numbers, frame.positions) for frame in frames)
         cells = np.array([np.asarray(getattr(f, "cell", np.zeros((3, 3)))) for f in frames])
         pbc = np.array([np.asarray(getattr(f, "pbc", np.zeros(3, bool))) for f in frames])
         if cells.any() or pbc.any():
-            packed.cells = _floats("cells", cells)
-            packed.pbc = _periodicity(pbc)
+            packed.cells = floats("cells", cells)
+            packed.pbc = booleans("pbc", pbc)
             packed._check_cells()
         return packed
 
@@ -385,12 +325,11 @@ class Structures:
         return int(self.offsets.shape[0]) - 1
 
     def __iter__(self) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]]:
-        bounds = self.offsets.tolist()
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(self.offsets.tolist()):
             yield self.numbers[start:stop], self.positions[start:stop]
 
     def __getitem__(self, index: Any) -> Structures:
-        chosen = _chosen(index, len(self))
+        chosen = chosen_items(index, len(self))
         if isinstance(chosen, slice):
             start, stop = chosen.start, chosen.stop
             first, last = int(self.offsets[start]), int(self.offsets[stop])
@@ -454,66 +393,6 @@ def as_structures(structures: Any) -> Structures:
     return Structures.from_arrays(items)
 
 
-def _integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise ValueError(f"{name}: expected one dimension, found shape {array.shape}")
-    if array.size == 0:
-        return np.empty(0, dtype)
-    if array.dtype.kind not in "iu":
-        if array.dtype.kind != "f" or not (array == np.floor(array)).all():
-            raise TypeError(f"{name}: expected integers, found {array.dtype}")
-    limits = np.iinfo(dtype)
-    if array.min() < limits.min or array.max() > limits.max:
-        raise ValueError(f"{name}: {array.max()} does not fit in {np.dtype(dtype).name}")
-    return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
-    if name == "positions" and array.size == 0:
-        array = array.reshape(-1, 3)
-    return np.ascontiguousarray(array, dtype=np.float64)
-
-
-def _periodicity(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    array = np.asarray(values)
-    if array.dtype.kind != "b":
-        raise TypeError(f"pbc: expected booleans, found {array.dtype}")
-    return np.ascontiguousarray(array)
-
-
-def _chosen(index: Any, n: int) -> Any:
-    """An index of structures as a slice of step 1 or an array of non-negative integers."""
-    if isinstance(index, slice):
-        start, stop, step = index.indices(n)
-        if step == 1:
-            return slice(start, max(start, stop))
-        return np.arange(start, stop, step)
-    if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
-        if not -n <= index < n:
-            raise IndexError(f"index {index} is out of range for {n} structures")
-        k = int(index) % n
-        return slice(k, k + 1)
-    array = np.asarray(index)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iub"):
-        raise TypeError(
-            "index: expected an integer, a slice, or a one-dimensional array of integers or "
-            f"booleans, found {type(index).__name__}"
-        )
-    if array.dtype.kind == "b":
-        if array.shape[0] != n:
-            raise IndexError(f"mask: expected {n} booleans, found {array.shape[0]}")
-        return np.flatnonzero(array)
-    array = array.astype(np.int64)
-    outside = (array < -n) | (array >= n)
-    if outside.any():
-        raise IndexError(f"index {array[np.argmax(outside)]} is out of range for {n} structures")
-    return np.where(array < 0, array + n, array)
-
-
 def _first_bad_pair(pairs: list[Any]) -> Exception:
     """The error for the first item that is not a pair of arrays."""
     for k, pair in enumerate(pairs):
@@ -526,9 +405,7 @@ def _first_bad_pair(pairs: list[Any]) -> Exception:
         try:
             np.asarray(numbers), np.asarray(positions, dtype=np.float64)
         except (TypeError, ValueError):
-            return ValueError(
-                f"structure {k}: expected positions as real numbers of shape (n, 3)"
-            )
+            return ValueError(f"structure {k}: expected positions as real numbers of shape (n, 3)")
     return TypeError("structures: expected (numbers, positions) pairs")
 
 

@@ -23,9 +23,7 @@ struct Molecules {
     const std::int64_t* offsets;
     std::size_t n_molecules;
 
-    std::size_t first(std::size_t m) const noexcept {
-        return static_cast<std::size_t>(offsets[m]);
-    }
+    std::size_t first(std::size_t m) const noexcept { return static_cast<std::size_t>(offsets[m]); }
     std::size_t size(std::size_t m) const noexcept { return first(m + 1) - first(m); }
 };
 

@@ -40,9 +40,7 @@ class Representation(ABC):
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         """Write the features of all structures into ``out``."""
 
-    def transform(
-        self, structures: Any, out: npt.NDArray[Any] | None = None
-    ) -> npt.NDArray[Any]:
+    def transform(self, structures: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """Features of structures, one row each.
 
         Parameters

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern.elements import numbers_of, symbol_of
 from molkern.representations._base import Representation, unit_length
-from molkern.structures import Structures, as_structures, numbers_of, symbol_of
+from molkern.structures import Structures, as_structures
 
 
 class BagOfBonds(Representation):
@@ -111,9 +112,7 @@ class BagOfBonds(Representation):
         else:
             batch = as_structures(structures)
             self.species_ = batch.species
-            counts = _core.bag_counts(
-                batch.numbers, batch.positions, batch.offsets, self.species_
-            )
+            counts = _core.bag_counts(batch.numbers, batch.positions, batch.offsets, self.species_)
             self._sizes = counts.max(axis=0, initial=0)
         names = _bag_names(self.species_)
         self.bags_ = dict(zip(names, self._sizes.tolist(), strict=True))
@@ -134,23 +133,36 @@ class BagOfBonds(Representation):
         return hasattr(self, "bags_")
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        try:
+            _core.bag_of_bonds(
+                structures.numbers,
+                structures.positions,
+                structures.offsets,
+                self.species_,
+                self._sizes,
+                unit_length(self.length_unit),
+                out,
+                self.n_threads,
+            )
+        except ValueError:
+            self._require_known(structures)
+            raise
+
+    def _require_known(self, structures: Structures) -> None:
         unknown = np.setdiff1d(structures.species, self.species_)
         if unknown.size:
-            listed = ", ".join(symbol_of(int(z)) for z in unknown)
-            raise ValueError(
-                f"structures: no bag for {listed}; there are bags for "
-                f"{', '.join(symbol_of(int(z)) for z in self.species_)}"
+            structure = int(
+                np.searchsorted(
+                    structures.offsets,
+                    np.flatnonzero(np.isin(structures.numbers, unknown))[0],
+                    side="right",
+                )
             )
-        _core.bag_of_bonds(
-            structures.numbers,
-            structures.positions,
-            structures.offsets,
-            self.species_,
-            self._sizes,
-            unit_length(self.length_unit),
-            out,
-            self.n_threads,
-        )
+            raise ValueError(
+                f"structures: no bag for {', '.join(symbol_of(int(z)) for z in unknown)} "
+                f"(first in molecule {structure - 1}); there are bags for "
+                f"{', '.join(symbol_of(int(z)) for z in self.species_)}"
+            ) from None
 
 
 def _bag_names(species: npt.NDArray[np.int32]) -> list[str]:

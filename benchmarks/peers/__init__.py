@@ -1,0 +1,1 @@
+"""molkern beside the libraries users have today: same inputs, one interleaved run, ratios."""

@@ -1,0 +1,96 @@
+"""molkern's own contestants: ``fresh`` returns a new array, ``out`` writes into warm memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import molkern as mk
+from peers.molecules import Pair
+from peers.race import Contestant, unchanged
+
+
+def coulomb_matrix(permutation: str, pairs: list[Pair], n_threads: int) -> mk.CoulombMatrix:
+    """In angstrom, the unit the other libraries compute in, fitted outside the clock."""
+    structures = mk.Structures.from_arrays(pairs)
+    representation = mk.CoulombMatrix(
+        permutation=permutation, length_unit="angstrom", n_threads=n_threads
+    )
+    return representation.fit(structures)
+
+
+def bag_of_bonds(pairs: list[Pair], n_threads: int) -> mk.BagOfBonds:
+    """In angstrom, bags learnt from all molecules outside the clock."""
+    structures = mk.Structures.from_arrays(pairs)
+    return mk.BagOfBonds(length_unit="angstrom", n_threads=n_threads).fit(structures)
+
+
+def thread_variants(threads: int) -> list[tuple[str, int]]:
+    """``out`` with all threads and, for the speed-up, with one thread in the same process."""
+    variants = [("molkern out", threads)]
+    return variants if threads == 1 else [*variants, ("molkern out, 1 thread", 1)]
+
+
+def representation_contestants(
+    make: Any, pairs: list[Pair], threads: int, values: Any = unchanged
+) -> list[Contestant]:
+    """``make(pairs, n_threads)`` gives the fitted representation."""
+    fitted = make(pairs, threads)
+    n_features = len(fitted.get_feature_names_out())
+    pack = mk.Structures.from_arrays
+    contestants = [Contestant("molkern fresh", pack, fitted.transform, values)]
+    for name, n_threads in thread_variants(threads):
+        out = np.zeros((len(pairs), n_features))
+        contestants.append(into_out(name, pack, make(pairs, n_threads), out, values))
+    return contestants
+
+
+def into_out(
+    name: str, convert: Any, representation: Any, out: NDArray[np.float64], values: Any
+) -> Contestant:
+    def run(structures: mk.Structures) -> Any:
+        return representation.transform(structures, out=out)
+
+    return Contestant(name, convert, run, values)
+
+
+def gram_contestants(
+    kernel: str, sigma: float, n_structures: int, threads: int
+) -> list[Contestant]:
+    function = getattr(mk.kernels, kernel)
+
+    def fresh(X: NDArray[np.float64]) -> Any:
+        return function(X, sigma=sigma, n_threads=threads)
+
+    out = np.zeros((n_structures, n_structures))
+
+    def into(n_threads: int) -> Any:
+        return lambda X: function(X, sigma=sigma, out=out, n_threads=n_threads)
+
+    variants = thread_variants(threads)
+    return [
+        Contestant("molkern fresh", unchanged, fresh),
+        *[Contestant(name, unchanged, into(n_threads)) for name, n_threads in variants],
+    ]
+
+
+def packing_contestants() -> list[Contestant]:
+    """Packing itself as the timed step."""
+    from peers.adapters import to_frames
+
+    def from_arrays(pairs: list[Pair]) -> mk.Structures:
+        return mk.Structures.from_arrays(pairs)
+
+    def from_ase(frames: list[Any]) -> mk.Structures:
+        return mk.Structures.from_ase(frames)
+
+    return [
+        Contestant("molkern from_arrays", unchanged, from_arrays, packed_values),
+        Contestant("molkern from_ase", to_frames, from_ase, packed_values),
+    ]
+
+
+def packed_values(structures: mk.Structures) -> NDArray[np.float64]:
+    return np.column_stack([structures.numbers, structures.positions])

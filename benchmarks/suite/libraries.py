@@ -1,0 +1,81 @@
+"""Seeded inputs, and the contestants of benchmarks/peers chosen by a library's name.
+
+A library that is not installed raises NotImplementedError, which asv records as "not run".
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+import molkern as mk
+from peers import adapters, gram_adapters, ours
+from peers.molecules import synthetic_pairs
+
+SIGMA = {"gaussian": 50.0, "laplacian": 500.0}
+COULOMB = {
+    "molkern": None,
+    "qmllib": adapters.qmllib_coulomb,
+    "dscribe": adapters.dscribe_coulomb,
+    "numpy": adapters.numpy_coulomb,
+}
+BAGS = {"molkern": None, "qmllib": adapters.qmllib_bags}
+GRAM = {
+    "molkern": None,
+    "qmllib": gram_adapters.qmllib_gram,
+    "scikit-learn": gram_adapters.sklearn_gram,
+    "scipy": gram_adapters.scipy_gram,
+    "numpy": gram_adapters.numpy_gram,
+    "kernelforge": gram_adapters.kernelforge_gram,
+}
+
+
+@cache
+def pairs(n_structures):
+    return synthetic_pairs(n_structures)
+
+
+@cache
+def structures(n_structures):
+    return mk.Structures.from_arrays(pairs(n_structures))
+
+
+def frames(n_structures):
+    return adapters.to_frames(pairs(n_structures))
+
+
+def features(n_rows, n_features, dtype):
+    """Descending positive rows, as sorted Coulomb matrices are: nothing to do with chance zeros."""
+    rng = np.random.default_rng(0)
+    return -np.sort(-rng.gamma(1.0, 8.0, size=(n_rows, n_features)), axis=1).astype(dtype)
+
+
+def _peer(builder, *arguments):
+    try:
+        return builder(*arguments)
+    except ImportError as error:
+        raise NotImplementedError(str(error)) from error
+
+
+def coulomb(library, permutation, molecules):
+    if library == "molkern":
+        make = lambda p, n_threads: ours.coulomb_matrix(permutation, p, n_threads)  # noqa: E731
+        return ours.representation_contestants(make, molecules, 1)[0]
+    return _peer(COULOMB[library], permutation, molecules, 1)
+
+
+def bags(library, molecules):
+    if library == "molkern":
+        return ours.representation_contestants(ours.bag_of_bonds, molecules, 1)[0]
+    return _peer(BAGS[library], molecules, 1)
+
+
+def gram(library, kernel):
+    if library == "molkern":
+        return ours.gram_contestants(kernel, SIGMA[kernel], 1, 1)[0]
+    if GRAM[library] not in gram_adapters.PEERS[kernel]:
+        raise NotImplementedError(f"{library} has no {kernel} kernel")
+    return _peer(GRAM[library], kernel, SIGMA[kernel])

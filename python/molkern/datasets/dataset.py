@@ -1,0 +1,152 @@
+"""What a data set is here: structures, targets with units, and where they come from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern.structures import Structures
+
+__all__ = ["Dataset", "per_atom"]
+
+Index = npt.NDArray[np.int64]
+
+
+def per_atom(target: str) -> bool:
+    """Whether a target has one row per atom: ``"forces"`` and names that start with it."""
+    return target == "forces" or target.startswith("forces_")
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Dataset:
+    """Structures with reference values, their units and their provenance.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry, or the stem of the file.
+    structures : Structures
+        Positions in Å.
+    targets : dict of str to ndarray of float64
+        First axis ``n_structures``; ``"forces"`` (and ``"forces_..."``) have shape
+        ``(n_atoms, 3)`` in packed order.
+        NaN where a set has no label.
+    units : dict of str to str
+        The unit of every target; ``"unknown"`` where neither the file nor the user states one.
+    default_target : str
+        The property asked for, or the usual one of the set; empty if there are no targets.
+    folds : tuple of ndarray of int64, or None
+        Test indices of each official fold.
+    splits : tuple of (train, test), or None
+        Official pairs of index arrays.
+    citation, source : str
+        What to cite; the file read.
+    sha256 : str
+        Of the file. For several files: of the list of their SHA-256 values.
+    verified : str
+        How the file was verified, or ``"not verified: ..."``.
+    notes : tuple of str
+        What was converted, left out or assumed on the way.
+    extensive : frozenset of str
+        Targets that are extensive energies.
+    """
+
+    name: str
+    structures: Structures
+    targets: dict[str, npt.NDArray[np.float64]]
+    units: dict[str, str]
+    default_target: str = ""
+    folds: tuple[Index, ...] | None = None
+    splits: tuple[tuple[Index, Index], ...] | None = None
+    citation: str = ""
+    source: str = ""
+    sha256: str = ""
+    verified: str = "not verified: made in memory"
+    notes: tuple[str, ...] = ()
+    extensive: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        n, n_atoms = len(self.structures), self.structures.n_atoms
+        for name, values in self.targets.items():
+            first = n_atoms if per_atom(name) else n
+            if values.ndim == 0 or values.shape[0] != first:
+                raise ValueError(
+                    f"targets: {name!r} needs {first} rows, found shape {values.shape}"
+                )
+            if name not in self.units:
+                raise ValueError(f"units: no unit for target {name!r}")
+        if self.default_target and self.default_target not in self.targets:
+            raise ValueError(
+                f"default_target: {self.default_target!r} is not among {sorted(self.targets)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    def __repr__(self) -> str:
+        targets = ", ".join(f"{name} [{self.units[name]}]" for name in self.targets)
+        return (
+            f"Dataset({self.name!r}, {len(self)} structures, "
+            f"default_target={self.default_target!r}, targets: {targets or 'none'})"
+        )
+
+    def replace(self, **changes: Any) -> Dataset:
+        """A copy with some attributes changed."""
+        return dataclasses.replace(self, **changes)
+
+    def with_notes(self, *notes: str) -> Dataset:
+        """A copy with notes added."""
+        return self.replace(notes=self.notes + notes)
+
+    def select(self, index: Any) -> Dataset:
+        """The data set of some structures.
+
+        Parameters
+        ----------
+        index : int, slice, array of bool (n_structures,) or array of int
+            Which structures, in the order wanted.
+
+        Returns
+        -------
+        Dataset
+            Folds and splits refer to the new order; they lose the structures left out, and are
+            None if a structure was asked for twice.
+
+        Raises
+        ------
+        IndexError
+            For an index out of range or a mask of another length.
+        """
+        n = len(self)
+        chosen = np.atleast_1d(np.arange(n)[index])
+        subset = self.structures[chosen]
+        atoms = _atoms(self.structures, chosen)
+        targets = {
+            name: values[atoms if per_atom(name) else chosen]
+            for name, values in self.targets.items()
+        }
+        place = np.full(n, -1)
+        place[chosen] = np.arange(len(chosen))
+        repeated = len(np.unique(chosen)) < len(chosen)
+
+        def moved(old: Index) -> Index:
+            new = place[old]
+            return new[new >= 0]
+
+        folds = None if self.folds is None or repeated else tuple(map(moved, self.folds))
+        splits = None
+        if self.splits is not None and not repeated:
+            splits = tuple((moved(train), moved(test)) for train, test in self.splits)
+        return self.replace(structures=subset, targets=targets, folds=folds, splits=splits)
+
+
+def _atoms(structures: Structures, chosen: Index) -> Index:
+    """Rows of the atoms of the chosen structures, in the order of the packed subset."""
+    sizes = structures.sizes[chosen]
+    ends = np.cumsum(sizes)
+    shift = np.repeat(structures.offsets[:-1][chosen] - (ends - sizes), sizes)
+    rows: Index = np.arange(int(sizes.sum())) + shift
+    return rows

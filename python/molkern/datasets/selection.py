@@ -1,0 +1,118 @@
+"""The target asked for: which one, in which unit, and for which structures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from molkern.datasets.dataset import Dataset, per_atom
+from molkern.datasets.units import UNKNOWN, conversion_factor, unit_name
+from molkern.datasets.user import ALIASES
+
+__all__ = ["choose"]
+
+_NAMES = {"u298": "U", "h298": "H", "g298": "G", **ALIASES}
+
+
+def choose(dataset: Dataset, wanted: str | None, unit: str | None, is_users: bool) -> Dataset:
+    """Set the default target, its unit, and the structures that have it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    wanted : str or None
+        The property; any case, and other common names of it. None: the usual one.
+    unit : str or None
+        See :func:`molkern.datasets.load`.
+    is_users : bool
+        Whether labels that are not finite are an error, instead of left out.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        For an unknown property, a unit that does not convert, or missing labels.
+    """
+    return _finite(_with_unit(_chosen(dataset, wanted), unit), is_users)
+
+
+def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
+    """The data set with its default target set."""
+    columns = [name for name in dataset.targets if not per_atom(name)]
+    listed = ", ".join(f"{name} [{dataset.units[name]}]" for name in columns) or "none"
+    if wanted is not None:
+        exact = [name for name in columns if name == wanted]
+        alias = _NAMES.get(wanted, wanted).lower()
+        if wanted == "energy" and dataset.default_target in dataset.extensive:
+            alias = dataset.default_target.lower()
+        close = [name for name in columns if name.lower() == alias]
+        if not exact and per_atom(alias) and alias in dataset.targets:
+            raise ValueError(f"property: {wanted!r} has a row per atom; expected one of: {listed}")
+        if not exact and len(close) != 1:
+            raise ValueError(f"property: {dataset.name} has no {wanted!r}; it has: {listed}")
+        return dataset.replace(default_target=(exact or close)[0])
+    if dataset.default_target:
+        return dataset
+    scalars = [name for name in columns if dataset.targets[name].ndim == 1]
+    if "energy" in scalars:
+        return dataset.replace(default_target="energy")
+    if len(scalars) > 1:
+        raise ValueError(f"property: {dataset.name} has several, choose one of: {listed}")
+    if not scalars:
+        return dataset.with_notes("no targets found: structures only")
+    return dataset.replace(default_target=scalars[0])
+
+
+def _with_unit(dataset: Dataset, unit: str | None) -> Dataset:
+    """The chosen target in ``unit``; forces follow an energy."""
+    name = dataset.default_target
+    if not name:
+        if unit is not None:
+            raise ValueError(f"unit: {dataset.name} has no target it could belong to")
+        return dataset
+    old = dataset.units[name]
+    if unit is None:
+        if old == UNKNOWN:
+            return dataset.with_notes(
+                f"unit of {name} is unknown: the file does not say, and it is not guessed; "
+                "say it with unit="
+            )
+        return dataset
+    new = unit_name(unit)
+    if old == UNKNOWN:
+        units = dataset.units | {name: new}
+        first, _, length = dataset.units.get("forces", "").partition("/")
+        if name == "energy" and first == UNKNOWN:
+            units["forces"] = f"{new}/{length or 'angstrom'}"
+            note = f"unit of forces taken to be {units['forces']}"
+            return dataset.replace(units=units).with_notes(note)
+        return dataset.replace(units=units)
+    if new.lower() == old.lower():
+        return dataset
+    targets = dataset.targets | {name: dataset.targets[name] * conversion_factor(old, new)}
+    units = dataset.units | {name: new}
+    if name == "energy" and dataset.units.get("forces") == f"{old}/angstrom":
+        targets["forces"] = dataset.targets["forces"] * conversion_factor(old, new)
+        units["forces"] = f"{new}/angstrom"
+    note = f"{name} converted from {old} to {new}"
+    return dataset.replace(targets=targets, units=units).with_notes(note)
+
+
+def _finite(dataset: Dataset, is_users: bool) -> Dataset:
+    """Structures whose chosen target is finite; an error for a user's file with others."""
+    name = dataset.default_target
+    if not name:
+        return dataset
+    values = dataset.targets[name]
+    finite = np.isfinite(values.reshape(len(dataset), -1)).all(axis=1)
+    n_bad = int((~finite).sum())
+    if n_bad == 0:
+        return dataset
+    if is_users or n_bad == len(dataset):
+        raise ValueError(
+            f"{dataset.source}: {name} is missing or not finite for {n_bad} of {len(dataset)} "
+            f"structures, first for structure {int(np.argmin(finite))}"
+        )
+    return dataset.select(finite).with_notes(f"{n_bad} structures without {name} left out")

@@ -1,0 +1,391 @@
+"""Kernel ridge regression with the protocol that makes representations comparable."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
+from molkern.regression.linear import blas_threads, predict_in_blocks, solve
+from molkern.regression.similarity import (
+    MAX_BYTES,
+    Similarity,
+    check_kernel,
+    kernel_matrix,
+)
+from molkern.regression.validation import DEFAULT_ALPHAS, Tuned, default_sigmas, tune
+from molkern.structures import as_structures, symbol_of
+
+if TYPE_CHECKING:
+    from molkern.structures import Structures
+
+__all__ = ["KernelRidge"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class KernelRidge:
+    r"""Kernel ridge regression.
+
+    .. math:: f(x) = b(x) + \sum_i c_i k(x, x_i), \qquad (K + \alpha I)\, c = y - b
+
+    with a Gaussian or Laplacian kernel of width ``sigma`` and a baseline :math:`b` fitted first.
+    Follows the estimator protocol of scikit-learn (``clone``, ``Pipeline``, ``GridSearchCV``).
+
+    Parameters
+    ----------
+    kernel : {"laplacian", "gaussian"}, default="laplacian"
+        :math:`e^{-\|x-x'\|_1/\sigma}` or :math:`e^{-\|x-x'\|^2/(2\sigma^2)}`.
+    sigma : float, sequence of float, or None, default=None
+        Width, > 0, in the unit of the features. A sequence is a grid from which cross-validation
+        chooses; None: powers of two from 1/8 to 512 times the median distance.
+    alpha : float, sequence of float, or None, default=None
+        Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1e-3.
+    baseline : {"none", "mean", "elements"}, default="none"
+        Subtracted before the fit and added to predictions. ``"elements"``: least squares in the
+        counts of elements, needs ``structures``.
+    n_copies : int, default=1
+        Copies of each structure side by side in X (``CoulombMatrix(permutation="random",
+        n_copies=...)``): the kernel is averaged over all pairs of copies.
+    cv : int, default=5
+        Folds of the cross-validation.
+    random_state : int, default=0
+        Seed of the order in which structures are dealt to folds.
+    n_threads : int or None, default=None
+        None: all allowed cores. Governs the BLAS too where threadpoolctl is installed.
+
+    Attributes
+    ----------
+    sigma_, alpha_ : float
+        The values in use. Where ``alpha`` was chosen from a grid and the whole training set needs
+        more for a positive definite matrix, ``alpha_`` is the next larger value that works.
+    dual_coef_ : ndarray of float64, shape (n,) or (n, n_targets)
+    baseline_ : Baseline
+    X_fit_ : ndarray of float64, shape (n, n_features_in_)
+    species_ : ndarray of int32, or None
+        Elements of the training set, for ``baseline="elements"``.
+    cv_results_ : dict of ndarray, or None
+        ``n_train``, ``sigma``, ``alpha``, ``score``: every point that was tried.
+    n_features_in_ : int
+
+    Notes
+    -----
+    Everything is computed in float64. Fitting n structures takes memory for two or three n × n
+    matrices; with both parameters fixed for one, and 8 copies take no more than one. The search
+    is that of `molkern.regression.tune`. The solve goes through a BLAS: results agree to rounding,
+    not bitwise, between numbers of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.linspace(0.0, 3.0, 40)[:, None]
+    >>> model = KernelRidge(kernel="gaussian", sigma=1.0, alpha=1e-8).fit(X, np.sin(X[:, 0]))
+    >>> bool(abs(model.predict(np.array([[1.5]]))[0] - np.sin(1.5)) < 1e-6)
+    True
+    """
+
+    _estimator_type = "regressor"
+
+    def __init__(
+        self,
+        *,
+        kernel: str = "laplacian",
+        sigma: float | Sequence[float] | None = None,
+        alpha: float | Sequence[float] | None = None,
+        baseline: str = "none",
+        n_copies: int = 1,
+        cv: int = 5,
+        random_state: int = 0,
+        n_threads: int | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.sigma = sigma
+        self.alpha = alpha
+        self.baseline = baseline
+        self.n_copies = n_copies
+        self.cv = cv
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, structures: Any = None) -> Self:
+        """Fit the baseline, choose ``sigma`` and ``alpha`` where they are open, and solve.
+
+        Parameters
+        ----------
+        X : array_like of float, shape (n, n_copies * n_features)
+        y : array_like of float, shape (n,) or (n, n_targets)
+            Finite. All targets share ``sigma``, ``alpha`` and one factorisation.
+        structures : Structures, list of ase.Atoms or of (numbers, positions), optional
+            The n structures; needed for ``baseline="elements"``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape, a value that is not finite, a parameter out of range, n < cv where
+            a parameter is open, or a matrix that is not positive definite.
+        """
+        check_kernel(self.kernel)
+        check_baseline(self.baseline)
+        sigmas = _grid("sigma", self.sigma, positive=True)
+        alphas = _grid("alpha", self.alpha, positive=False) or DEFAULT_ALPHAS
+        features = self._features(X)
+        labels = _labels(y, len(features))
+        n = len(features)
+        self.species_: npt.NDArray[np.int32] | None = None
+        counts = self._counts(structures, n, fitting=True)
+        searching = sigmas is None or len(sigmas) > 1 or len(alphas) > 1
+        if searching and not (isinstance(self.cv, numbers.Integral) and 2 <= self.cv <= n):
+            raise ValueError(
+                f"cv={self.cv!r}: choosing sigma and alpha needs at least 2 folds and one "
+                f"structure for each, found n={n}; or give both as numbers"
+            )
+        order = np.arange(n)
+        if searching:
+            order = np.random.default_rng(self.random_state).permutation(n)
+        similarity = Similarity(
+            features[order] if searching else features,
+            kernel=self.kernel,
+            n_copies=self.n_copies,
+            n_threads=self.n_threads,
+            max_bytes=MAX_BYTES if searching else 0,
+        )
+        ordered_counts = None if counts is None else counts[order]
+        with blas_threads(self.n_threads):
+            sigma, alpha = self._choose(similarity, labels[order], sigmas, alphas, ordered_counts)
+            self.baseline_: Baseline = fit_baseline(self.baseline, labels, counts)
+            residual = (labels - self.baseline_.predict(n, counts))[order]
+            coefficients, self.alpha_ = _solve_with_larger_alpha(
+                similarity, residual, sigma, [a for a in alphas if a >= alpha]
+            )
+        self.sigma_ = sigma
+        self.X_fit_ = features
+        self.n_features_in_ = features.shape[1]
+        dual = np.empty_like(coefficients)
+        dual[order] = coefficients
+        self.dual_coef_ = dual[:, 0] if np.ndim(y) == 1 else dual
+        return self
+
+    def predict(self, X: npt.ArrayLike, structures: Any = None) -> Floats:
+        """Predictions, computed in blocks of rows.
+
+        Parameters
+        ----------
+        X : array_like of float, shape (m, n_features_in_)
+        structures : Structures, list of ase.Atoms or of (numbers, positions), optional
+            The m structures; needed for ``baseline="elements"``.
+
+        Returns
+        -------
+        ndarray of float64, shape (m,) or (m, n_targets)
+            In the unit of the training labels.
+
+        Raises
+        ------
+        ValueError
+            Before `fit`, for a wrong shape, or for an element that the training set lacks.
+        """
+        if not hasattr(self, "dual_coef_"):
+            raise ValueError("this KernelRidge is not fitted: call fit first")
+        features = self._features(X)
+        if features.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X: expected {self.n_features_in_} features as in fit, found {features.shape[1]}"
+            )
+        counts = self._counts(structures, len(features), fitting=False)
+
+        def cross(rows: slice) -> Floats:
+            return kernel_matrix(
+                features[rows],
+                self.X_fit_,
+                kernel=self.kernel,
+                sigma=self.sigma_,
+                n_copies=self.n_copies,
+                n_threads=self.n_threads,
+            )
+
+        dual = self.dual_coef_.reshape(len(self.X_fit_), -1)
+        with blas_threads(self.n_threads):
+            result = predict_in_blocks(cross, len(features), dual)
+        result += self.baseline_.predict(len(features), counts)
+        return result[:, 0] if self.dual_coef_.ndim == 1 else result
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, structures: Any = None) -> float:
+        """Coefficient of determination R², averaged over targets; 1 is best.
+
+        A constant target counts 1 when it is predicted exactly, else 0.
+        """
+        predicted = self.predict(X, structures=structures)
+        labels = _labels(y, len(predicted))
+        residual = ((labels - predicted.reshape(labels.shape)) ** 2).sum(axis=0)
+        spread = ((labels - labels.mean(axis=0)) ** 2).sum(axis=0)
+        constant = np.where(residual == 0, 1.0, 0.0)
+        safe = np.where(spread > 0, spread, 1.0)
+        return float(np.where(spread > 0, 1 - residual / safe, constant).mean())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters by name, as given to the constructor."""
+        return {name: getattr(self, name) for name in _parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name.
+        """
+        for name, value in params.items():
+            if name not in _parameter_names():
+                raise ValueError(
+                    f"KernelRidge has no parameter {name!r}: expected {_parameter_names()}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(KernelRidge.__init__).parameters
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default
+        ]
+        return f"KernelRidge({', '.join(changed)})"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "dual_coef_")
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import RegressorTags, Tags, TargetTags  # Only scikit-learn calls this.
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True),
+            regressor_tags=RegressorTags(),
+        )
+
+    def _choose(
+        self,
+        similarity: Similarity,
+        y: Floats,
+        sigmas: Sequence[float] | None,
+        alphas: Sequence[float],
+        counts: npt.NDArray[Any] | None,
+    ) -> tuple[float, float]:
+        """``sigma`` and ``alpha``; the rows of ``similarity`` and ``y`` are in random order."""
+        self.cv_results_: dict[str, npt.NDArray[Any]] | None = None
+        if sigmas is not None and len(sigmas) == len(alphas) == 1:
+            return sigmas[0], alphas[0]
+        rows = np.arange(len(y))
+        if sigmas is None:
+            sigmas = default_sigmas(similarity.median_distance(rows))
+        tuned = tune(
+            similarity.gram_for_tuning(rows, sigmas),
+            y,
+            sigmas=sigmas,
+            alphas=alphas,
+            cv=self.cv,
+            baseline=self.baseline,
+            counts=counts,
+        )
+        self.cv_results_ = _as_columns(tuned)
+        return tuned.sigma, tuned.alpha
+
+    def _features(self, X: npt.ArrayLike) -> Floats:
+        features = np.ascontiguousarray(X, dtype=np.float64)
+        if features.ndim != 2:
+            raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")
+        if not (isinstance(self.n_copies, numbers.Integral) and self.n_copies >= 1):
+            raise ValueError(f"n_copies: expected an integer >= 1, found {self.n_copies!r}")
+        if features.shape[1] % self.n_copies:
+            raise ValueError(
+                f"X: expected a multiple of n_copies={self.n_copies} columns, "
+                f"found {features.shape[1]}"
+            )
+        _require_finite("X", features)
+        return features
+
+    def _counts(self, structures: Any, n: int, *, fitting: bool) -> npt.NDArray[Any] | None:
+        if self.baseline != "elements":
+            return None
+        if structures is None:
+            raise ValueError('baseline="elements" needs structures=, found None')
+        batch: Structures = as_structures(structures)
+        if len(batch) != n:
+            raise ValueError(f"structures: expected {n} as rows of X, found {len(batch)}")
+        if fitting:
+            self.species_ = batch.species
+        else:
+            _require_known(batch, self.species_)
+        counts: npt.NDArray[Any] = batch.composition(self.species_)
+        return counts
+
+
+def _parameter_names() -> list[str]:
+    return [name for name in inspect.signature(KernelRidge.__init__).parameters if name != "self"]
+
+
+def _grid(name: str, value: Any, *, positive: bool) -> tuple[float, ...] | None:
+    """Values of a parameter: None, one number or a sequence of numbers."""
+    if value is None:
+        return None
+    bound = "> 0" if positive else ">= 0"
+    try:
+        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected numbers {bound} or None, found {value!r}") from None
+    allowed = values > 0 if positive else values >= 0
+    if values.ndim != 1 or not len(values) or not (np.isfinite(values) & allowed).all():
+        raise ValueError(f"{name}: expected finite numbers {bound}, found {value!r}")
+    return tuple(float(v) for v in np.unique(values))
+
+
+def _labels(y: npt.ArrayLike, n: int) -> Floats:
+    labels = np.asarray(y, dtype=np.float64)
+    if labels.ndim not in (1, 2) or len(labels) != n or labels.size == 0:
+        raise ValueError(f"y: expected shape ({n},) or ({n}, n_targets), found {labels.shape}")
+    _require_finite("y", labels)
+    return labels.reshape(n, -1)
+
+
+def _require_finite(name: str, values: Floats) -> None:
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0, 0])
+        raise ValueError(f"{name}: expected finite values, found NaN or infinity in row {row}")
+
+
+def _require_known(batch: Structures, species: Any) -> None:
+    unknown = np.setdiff1d(batch.species, species)
+    if len(unknown):
+        molecule = int((batch.composition(unknown[:1])[:, 0] > 0).argmax())
+        raise ValueError(
+            f'baseline="elements": molecule {molecule} contains {symbol_of(int(unknown[0]))}, '
+            "which the training set lacks"
+        )
+
+
+def _solve_with_larger_alpha(
+    similarity: Similarity, residual: Floats, sigma: float, alphas: Sequence[float]
+) -> tuple[Floats, float]:
+    """Solve with the first of ``alphas`` (ascending) that gives a positive definite matrix."""
+    rows = np.arange(len(residual))
+    for alpha in alphas:
+        try:
+            return solve(similarity.gram(rows, sigma), residual, alpha), alpha
+        except np.linalg.LinAlgError:
+            if alpha == alphas[-1]:
+                raise
+    raise AssertionError("alphas is never empty")
+
+
+def _as_columns(tuned: Tuned) -> dict[str, npt.NDArray[Any]]:
+    names = ("n_train", "sigma", "alpha", "score")
+    return {name: np.array([row[k] for row in tuned.table]) for k, name in enumerate(names)}

@@ -1,0 +1,120 @@
+"""What figures, table and page all read from a result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from molkern.study import Result
+
+__all__ = ["STAGES", "check", "final", "label", "microseconds", "short", "wins"]
+
+STAGES = ("representation", "kernel", "tune", "fit", "predict")
+_ONE_VALUE = ("dataset", "property", "unit", "baseline")
+_KERNEL_NAMES = {"laplacian": "Laplacian", "gaussian": "Gaussian"}
+
+
+def check(result: Result) -> pd.DataFrame:
+    """The frame of a result, if it can be reported.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``result.frame``.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, if they mix data sets, properties, units or baselines, or if an error
+        is not a finite number.
+    """
+    if not result.rows:
+        raise ValueError("result: expected at least one row, found none")
+    frame = result.frame
+    for name in _ONE_VALUE:
+        found = sorted({str(value) for value in frame[name]})
+        if len(found) != 1:
+            raise ValueError(f"result: expected one {name} in a report, found {found}")
+    errors = frame[["mae", "rmse", "max_error"]].to_numpy(dtype=float)
+    good = (np.isfinite(errors) & (errors >= 0)).all(axis=1)
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise ValueError(
+            f"result: errors must be finite and not negative, row {row} has {errors[row].tolist()}"
+        )
+    return frame
+
+
+def label(representation: str, kernel: str) -> str:
+    """Words for a model in figures and tables.
+
+    Examples
+    --------
+    >>> label("Bag of bonds", "laplacian")
+    'Bag of bonds, Laplacian'
+    """
+    return f"{representation}, {_KERNEL_NAMES.get(kernel, kernel)}"
+
+
+def short(value: float) -> str:
+    """Three significant digits; no exponent for ordinary sizes.
+
+    Examples
+    --------
+    >>> short(2.4813), short(13.27), short(1234.5), short(0.0), short(1.2e-7)
+    ('2.48', '13.3', '1234', '0', '1.2e-07')
+    """
+    if value == 0 or not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")  # 9.996 has its first digit before the ten
+    digits = max(0, 2 - int(np.floor(np.log10(abs(rounded)))))
+    return f"{value:.{digits}f}"
+
+
+def final(result: Result) -> pd.DataFrame:
+    """Rows of ``result.summary()`` at the largest training size that all models have, best first.
+
+    Raises
+    ------
+    ValueError
+        If the models have no training size in common.
+    """
+    table = result.summary()
+    sizes = [set(part["n_train"]) for _, part in table.groupby(["representation", "kernel"])]
+    common = set.intersection(*sizes)
+    if not common:
+        raise ValueError("result: expected a training size that all models share, found none")
+    rows = table[table["n_train"] == max(common)]
+    return rows.sort_values("mae", kind="stable").reset_index(drop=True)
+
+
+def wins(result: Result) -> tuple[int, int]:
+    """How often the model with the smallest mean error is the best of a single run, too.
+
+    Returns
+    -------
+    wins, runs : int
+        Runs (folds times seeds) at the largest common training size.
+    """
+    best = final(result).iloc[0]
+    model = (best["representation"], best["kernel"])
+    rows = result.frame[result.frame["n_train"] == best["n_train"]]
+    first = rows.sort_values("mae", kind="stable").groupby(["fold", "seed"], sort=False).head(1)
+    won = [row == model for row in zip(first["representation"], first["kernel"], strict=True)]
+    return sum(won), len(won)
+
+
+def microseconds(result: Result) -> pd.Series:
+    """Time to compute the representation of one structure.
+
+    Returns
+    -------
+    pandas.Series
+        µs, mean over the rows, index (representation, kernel): the time for all structures divided
+        by their number. NaN where the number of structures is not in ``result.metadata``, or the
+        representation was not computed.
+    """
+    grouped = result.frame.groupby(["representation", "kernel"], sort=False)
+    seconds = grouped["seconds_representation"].mean()
+    n_structures = result.metadata.get("n_structures")
+    return seconds.where(seconds > 0) * (1e6 / n_structures if n_structures else np.nan)

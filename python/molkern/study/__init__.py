@@ -1,0 +1,25 @@
+"""Studies: learning curves by one protocol, and a store of their results."""
+
+from molkern.study.config import read_study, run
+from molkern.study.models import DEFAULT_REPRESENTATIONS, REPRESENTATIONS
+from molkern.study.progress import Progress
+from molkern.study.protocol import accuracy, compare
+from molkern.study.result import Result
+from molkern.study.splits import Split, default_sizes, make_splits
+from molkern.study.store import VALUES_VERSION, Store
+
+__all__ = [
+    "DEFAULT_REPRESENTATIONS",
+    "REPRESENTATIONS",
+    "VALUES_VERSION",
+    "Progress",
+    "Result",
+    "Split",
+    "Store",
+    "accuracy",
+    "compare",
+    "default_sizes",
+    "make_splits",
+    "read_study",
+    "run",
+]

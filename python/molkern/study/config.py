@@ -1,0 +1,139 @@
+"""Studies as small text files.
+
+.. code-block:: toml
+
+    data = "qm7"                    # a name, or a path as seen from this file
+    property = "energy"             # optional, as all that follow
+    unit = "kcal/mol"
+    representations = ["coulomb_matrix", { name = "coulomb_matrix_random", n_copies = 4 }]
+    kernels = ["laplacian"]
+    sizes = [100, 1000, 5732]
+    seeds = [0]
+    baseline = "mean"
+    n_tune = 2000
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from molkern import datasets
+from molkern.study.progress import ProgressCallback
+from molkern.study.protocol import compare
+from molkern.study.result import Result
+from molkern.study.store import Store
+
+__all__ = ["read_study", "run"]
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "data": (str, "a name or path"),
+    "property": (str, "text"),
+    "unit": (str, "text"),
+    "representations": (list, "a list of names or tables"),
+    "kernels": (list, "a list of names"),
+    "sizes": (list, "a list of integers"),
+    "seeds": (list, "a list of integers"),
+    "baseline": (str, "text"),
+    "n_tune": (int, "an integer"),
+}
+_ITEMS: dict[str, tuple[type, ...]] = {
+    "representations": (str, dict),
+    "kernels": (str,),
+    "sizes": (int,),
+    "seeds": (int,),
+}
+
+
+def read_study(path: str | Path) -> dict[str, Any]:
+    """Content of a study file, checked for keys and types.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file; keys: ``data`` and, optional, ``property``, ``unit``, ``representations``,
+        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``n_tune``, ``forces`` (false).
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For text that is not TOML, an unknown key, a wrong type, no ``data``, or forces.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not a TOML file: {error}") from error
+    if content.pop("forces", False) is not False:
+        raise ValueError(
+            f"{path.name}: forces are foreseen in the schema of a study, but cannot be learnt yet"
+        )
+    if "data" not in content:
+        raise ValueError(f"{path.name}: the key data is missing")
+    for key, value in content.items():
+        if key not in _TYPES:
+            raise ValueError(f"{path.name}: unknown key {key!r}, expected one of {list(_TYPES)}")
+        kind, words = _TYPES[key]
+        items = _ITEMS.get(key, ())
+        right = isinstance(value, kind) and not isinstance(value, bool)
+        if not right or (
+            items and not all(isinstance(v, items) and not isinstance(v, bool) for v in value)
+        ):
+            raise ValueError(f"{path.name}: {key} must be {words}, found {value!r}")
+    return content
+
+
+def run(
+    path: str | Path,
+    *,
+    store: Store | str | Path | None = None,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Run a study file.
+
+    Parameters
+    ----------
+    path : str or Path
+        See `read_study` for the keys; a path in ``data`` is looked up from the file's folder first.
+    store : Store or path, optional
+        Folder of finished tasks.
+    n_threads : int, optional
+    progress : callable, optional
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError, OSError
+        See `read_study` and `compare`.
+    """
+    content = read_study(path)
+    source = content.pop("data")
+    beside = Path(path).parent / source
+    store = store if store is None or isinstance(store, Store) else Store(store)
+    is_path = beside.is_file() or (beside.is_dir() and len(Path(source).parts) > 1)
+    data = datasets.load(
+        beside if is_path else source,
+        property=content.get("property"),
+        unit=content.pop("unit", None),
+    )
+    return compare(
+        data,
+        content.pop("representations", None),
+        store=store,
+        n_threads=n_threads,
+        progress=progress,
+        **content,
+    )

@@ -1,0 +1,142 @@
+"""Representations by name, their words in tables, and their exact specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import molkern
+
+__all__ = ["DEFAULT_REPRESENTATIONS", "REPRESENTATIONS", "label", "representation", "specification"]
+
+REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "coulomb_matrix": ("CoulombMatrix", {}),
+    "coulomb_matrix_unsorted": ("CoulombMatrix", {"permutation": "none"}),
+    "coulomb_matrix_random": (
+        "CoulombMatrix",
+        {"permutation": "random", "n_copies": 8, "random_state": 0},
+    ),
+    "coulomb_matrix_eigenspectrum": ("CoulombMatrix", {"permutation": "eigenspectrum"}),
+    "bag_of_bonds": ("BagOfBonds", {}),
+}
+DEFAULT_REPRESENTATIONS = (
+    "coulomb_matrix",
+    "coulomb_matrix_random",
+    "coulomb_matrix_eigenspectrum",
+    "bag_of_bonds",
+)
+_PERMUTATIONS = {
+    "row_norm": "sorted",
+    "random": "random",
+    "eigenspectrum": "eigenspectrum",
+    "none": "unsorted",
+}
+# They change the time that a result takes, not the result.
+_WITHOUT_INFLUENCE = ("n_threads",)
+
+
+def representation(model: Any) -> Any:
+    """A representation from a name, a table of a study file, or an object (a fresh copy of it).
+
+    Parameters
+    ----------
+    model : str, mapping or representation
+        A key of `REPRESENTATIONS`; or ``{"name": <key or class>, <parameter>: <value>, ...}``;
+        or an object with ``fit``, ``transform`` and ``get_params``.
+
+    Returns
+    -------
+    object
+        Not fitted. Random sorting without ``random_state`` gets 0: a study can be repeated.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a parameter that the class does not have.
+    TypeError
+        For anything else.
+    """
+    if isinstance(model, str):
+        return representation({"name": model})
+    if isinstance(model, Mapping):
+        parameters = dict(model)
+        name = parameters.pop("name", None)
+        class_name, preset = REPRESENTATIONS.get(str(name), (str(name), {}))
+        if class_name not in {known for known, _ in REPRESENTATIONS.values()}:
+            raise ValueError(
+                f"representation: expected one of {sorted(REPRESENTATIONS)}, found {name!r}"
+            )
+        try:
+            made = getattr(molkern, class_name)(**{**preset, **parameters})
+        except TypeError as error:
+            raise ValueError(f"representation {name!r}: {error}") from error
+    elif all(callable(getattr(model, method, None)) for method in ("fit", "transform")) and (
+        callable(getattr(model, "get_params", None)) and not isinstance(model, type)
+    ):
+        made = type(model)(**model.get_params())
+    else:
+        found = f"a class, {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(
+            "representation: expected a name, a table or an object with fit, transform and "
+            f"get_params, found {found}"
+        )
+    parameters = made.get_params()
+    if parameters.get("permutation") == "random" and parameters.get("random_state") is None:
+        made.set_params(random_state=0)
+    return made
+
+
+def specification(model: Any) -> dict[str, Any]:
+    """Class and parameters of a representation as JSON content; decides the identity of a task."""
+    parameters = {
+        name: _plain(value)
+        for name, value in model.get_params().items()
+        if name not in _WITHOUT_INFLUENCE
+    }
+    return {"class": type(model).__name__, "parameters": parameters}
+
+
+def label(model: Any) -> str:
+    """Words for a representation in tables and figures.
+
+    Parameters that differ from the class's defaults follow the name.
+    """
+    parameters = model.get_params()
+    defaults = type(model)().get_params()
+    changed = {
+        name: value
+        for name, value in parameters.items()
+        if _plain(value) != _plain(defaults[name]) and name not in _WITHOUT_INFLUENCE
+    }
+    words = []
+    if isinstance(model, molkern.CoulombMatrix):
+        name = "Coulomb matrix"
+        permutation = changed.pop("permutation", parameters["permutation"])
+        words.append(_PERMUTATIONS[permutation])
+        if permutation == "random":
+            changed.pop("random_state", None)
+            n_copies = changed.pop("n_copies", parameters["n_copies"])
+            words.append(f"{n_copies} {'copy' if n_copies == 1 else 'copies'}")
+    elif isinstance(model, molkern.BagOfBonds):
+        name = "Bag of bonds"
+    else:
+        name = type(model).__name__
+    words += [f"{key}={_plain(value)}" for key, value in changed.items()]
+    return f"{name} ({', '.join(words)})" if words else name
+
+
+def _plain(value: Any) -> Any:
+    """Value as JSON content."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, set) else value)]
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise TypeError(f"representation: a parameter of type {type(value).__name__} has no JSON form")

@@ -1,0 +1,291 @@
+"""Learning curves by one protocol for every representation, kernel and data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import molkern
+from molkern import datasets
+from molkern.datasets import Dataset
+from molkern.regression.baseline import check_baseline
+from molkern.regression.linear import blas_threads
+from molkern.regression.similarity import MAX_BYTES, check_kernel
+from molkern.study import models
+from molkern.study.progress import ProgressCallback
+from molkern.study.result import Result
+from molkern.study.splits import Split, default_sizes, make_splits
+from molkern.study.store import VALUES_VERSION, Store, canonical, data_hash
+from molkern.study.tasks import Features, Plan, run_model
+
+__all__ = ["accuracy", "compare"]
+
+
+def accuracy(
+    data: Dataset | str | Path,
+    representation: Any,
+    *,
+    kernel: str = "laplacian",
+    sizes: Sequence[int] | None = None,
+    property: str | None = None,
+    baseline: str | None = None,
+    seeds: Sequence[int] | None = None,
+    store: Store | str | Path | None = None,
+    n_tune: int = 2000,
+    cv: int = 5,
+    max_bytes: int = MAX_BYTES,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Learning curve of one representation with one kernel.
+
+    Parameters
+    ----------
+    data : Dataset, or name or path for `molkern.datasets.load`
+    representation : representation, str or mapping
+        An object such as ``molkern.BagOfBonds()``, a name of `models.REPRESENTATIONS`, or
+        ``{"name": ..., parameters}``. A fresh copy is fitted to the compositions of all
+        structures; labels play no part in it.
+    kernel : {"laplacian", "gaussian"}
+    sizes : sequence of int, optional
+        Training-set sizes, at least ``cv``. None: see `default_sizes`.
+    property : str, optional
+        None: the data set's default target. Structures without a label are left out, and noted.
+    baseline : {"none", "mean", "elements"}, optional
+        Fitted on each training set. None: ``"elements"`` for an extensive energy where
+        compositions differ, else ``"mean"``.
+    seeds : sequence of int, optional
+        None: 0 where the data have official folds or splits, else 0, 1 and 2.
+    store : Store or path, optional
+        Folder of finished tasks: those found there are not computed again. None: no folder.
+    n_tune : int, default=2000
+        ``sigma`` and ``alpha`` are chosen by cross-validation inside each training set up to this
+        size; larger sets take those of their first ``n_tune`` structures, with the narrowest kernel
+        that is within 2 % of the best there (`molkern.regression.Tuned`).
+    cv : int, default=5
+        Folds of that cross-validation.
+    max_bytes : int, default=2 GiB
+        Largest matrix, or stack of matrices, of all structures that is kept for sharing.
+    n_threads : int, optional
+    progress : callable, optional
+        Called with a `Progress` at each step.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        For wrong parameters, forces, too few structures, or a size that the data do not have.
+    OSError
+        When the store's folder cannot be written; nothing is computed then.
+    """
+    return compare(
+        data,
+        [representation],
+        kernels=(kernel,),
+        sizes=sizes,
+        property=property,
+        baseline=baseline,
+        seeds=seeds,
+        store=store,
+        n_tune=n_tune,
+        cv=cv,
+        max_bytes=max_bytes,
+        n_threads=n_threads,
+        progress=progress,
+    )
+
+
+def compare(
+    data: Dataset | str | Path,
+    representations: Sequence[Any] | None = None,
+    *,
+    kernels: Sequence[str] = ("laplacian", "gaussian"),
+    sizes: Sequence[int] | None = None,
+    property: str | None = None,
+    baseline: str | None = None,
+    seeds: Sequence[int] | None = None,
+    store: Store | str | Path | None = None,
+    n_tune: int = 2000,
+    cv: int = 5,
+    max_bytes: int = MAX_BYTES,
+    n_threads: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Learning curves of several representations and kernels on the same splits.
+
+    Parameters
+    ----------
+    data : Dataset, or name or path for `molkern.datasets.load`
+    representations : sequence, optional
+        As in `accuracy`. None: the sorted Coulomb matrix, the randomly sorted one with 8 copies,
+        its eigenspectrum, and bag of bonds.
+    kernels : sequence of {"laplacian", "gaussian"}
+    sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, progress
+        As in `accuracy`.
+
+    Returns
+    -------
+    Result
+        Rows in the order of representations, kernels, splits and sizes.
+
+    Raises
+    ------
+    ValueError, OSError
+        As in `accuracy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import molkern as mk
+    >>> rng = np.random.default_rng(0)
+    >>> pairs = [([1, 9], [[0, 0, 0], [0, 0, d]]) for d in rng.uniform(0.7, 1.5, 40)]
+    >>> structures = mk.Structures.from_arrays(pairs)
+    >>> bond = structures.positions[1::2, 2]
+    >>> data = mk.datasets.Dataset(
+    ...     "springs", structures, {"energy": (bond - 1) ** 2}, {"energy": "eV"}, "energy"
+    ... )
+    >>> result = mk.study.compare(data, ["bag_of_bonds"], kernels=["gaussian"], seeds=[0])
+    >>> result.frame[["n_train", "n_test"]].to_numpy().tolist()
+    [[8, 8], [16, 8], [32, 8]]
+    """
+    chosen = models.DEFAULT_REPRESENTATIONS if representations is None else representations
+    fresh = [models.representation(model) for model in chosen]
+    if not fresh or not len(kernels):
+        raise ValueError("representations and kernels: expected at least one of each, found none")
+    for name in kernels:
+        check_kernel(name)
+    _require_different([models.specification(model) for model in fresh], kernels)
+    store = store if store is None or isinstance(store, Store) else Store(store)
+    plan = _plan(
+        data if isinstance(data, Dataset) else datasets.load(data, property=property),
+        sizes=sizes,
+        property=property,
+        baseline=baseline,
+        seeds=seeds,
+        store=store,
+        n_tune=n_tune,
+        cv=cv,
+        max_bytes=max_bytes,
+        n_threads=n_threads,
+        progress=progress,
+        n_models=len(fresh) * len(kernels),
+    )
+    rows: list[dict[str, Any]] = []
+    with blas_threads(n_threads):
+        for i, model in enumerate(fresh):
+            features = Features(model, plan)
+            for j, kernel in enumerate(kernels):
+                rows += run_model(plan, features, kernel, i * len(kernels) + j)
+    return Result(tuple(rows), plan.data.notes, _metadata(plan, fresh, kernels))
+
+
+def _require_different(specifications: list[dict[str, Any]], kernels: Sequence[str]) -> None:
+    texts = [canonical(specification) for specification in specifications]
+    for name, items in (("representations", texts), ("kernels", list(kernels))):
+        repeated = sorted({item for item in items if items.count(item) > 1})
+        if repeated:
+            raise ValueError(f"{name}: expected different ones, found twice: {repeated[0]}")
+
+
+def _plan(
+    data: Dataset,
+    *,
+    sizes: Sequence[int] | None,
+    property: str | None,
+    baseline: str | None,
+    seeds: Sequence[int] | None,
+    n_tune: int,
+    cv: int,
+    **options: Any,
+) -> Plan:
+    """Check everything that can be checked before computing."""
+    name = data.default_target if property is None else property
+    labelled = _labelled(data, name)
+    if seeds is None:
+        official = labelled.folds is not None or labelled.splits is not None
+        seeds = (0,) if official else (0, 1, 2)
+    if n_tune < cv or cv < 2:
+        raise ValueError(f"cv and n_tune: expected 2 <= cv <= n_tune, found {cv} and {n_tune}")
+    splits = make_splits(labelled, seeds)
+    if baseline is None:
+        counts = labelled.structures.composition()
+        differ = bool((counts != counts[0]).any())
+        baseline = "elements" if name in labelled.extensive and differ else "mean"
+    return Plan(
+        data=labelled,
+        property=name,
+        data_hash=data_hash(labelled, name),
+        splits=splits,
+        sizes=_checked_sizes(sizes, splits, cv),
+        baseline=check_baseline(baseline),
+        n_tune=n_tune,
+        cv=cv,
+        **options,
+    )
+
+
+def _labelled(data: Dataset, name: str) -> Dataset:
+    """The structures that have a finite label of this property."""
+    if name == "forces":
+        raise ValueError(
+            "property: forces are foreseen in the schema of a study, but cannot be learnt yet"
+        )
+    if name not in data.targets:
+        raise ValueError(
+            f"property: expected one of {sorted(data.targets)} of {data.name!r}, found {name!r}"
+        )
+    values = data.targets[name]
+    if values.ndim != 1:
+        raise ValueError(
+            f"property: {name!r} has shape {values.shape}; a learning curve needs one number "
+            "for each structure"
+        )
+    finite = np.isfinite(values)
+    if finite.all():
+        return data
+    missing = int((~finite).sum())
+    note = f"{missing} of {len(data)} structures have no finite {name} and were left out"
+    return data.select(finite).with_notes(note)
+
+
+def _checked_sizes(
+    sizes: Sequence[int] | None, splits: Sequence[Split], cv: int
+) -> tuple[int, ...]:
+    available = min(len(split.train) for split in splits)
+    if sizes is None:
+        sizes = [n for n in default_sizes(available) if n >= cv]
+    wanted = sorted({int(n) for n in sizes})
+    if not wanted or wanted[0] < cv or wanted[-1] > available:
+        raise ValueError(
+            f"sizes: expected training-set sizes from {cv} (one structure for each of the cv "
+            f"folds) to {available} (all the training part), found {list(sizes)}"
+        )
+    return tuple(wanted)
+
+
+def _metadata(plan: Plan, fresh: Sequence[Any], kernels: Sequence[str]) -> dict[str, Any]:
+    data = plan.data
+    return {
+        "molkern": molkern.__version__,
+        "values_version": VALUES_VERSION,
+        "dataset": data.name,
+        "n_structures": len(data),
+        "citation": data.citation,
+        "source": data.source,
+        "sha256": data.sha256,
+        "verified": data.verified,
+        "data_hash": plan.data_hash,
+        "representations": [models.specification(model) for model in fresh],
+        "kernels": list(kernels),
+        "sizes": list(plan.sizes),
+        "seeds": sorted({split.seed for split in plan.splits}),
+        "n_tune": plan.n_tune,
+        "cv": plan.cv,
+        "baseline": plan.baseline,
+    }

@@ -1,0 +1,54 @@
+"""Data and molecules that the tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import molkern as mk
+from definitions import MOLECULES
+
+
+def _folder(variable, beside):
+    """A folder named by an environment variable, or beside the checkout."""
+    named = os.environ.get(variable)
+    path = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / beside
+    if path.is_dir():
+        return path
+    message = f"no {beside} folder: set {variable} (looked in {path})"
+    # On the project's own machines the data are there: a silent skip would hide a broken test.
+    if os.environ.get("CI") and (path.parent.is_dir() or named):
+        pytest.fail(message)
+    pytest.skip(message)
+    return None
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the verified data sets."""
+    return _folder("MOLKERN_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def qm7(shared_data):
+    """Structures of the 7165 molecules of QM7."""
+    with np.load(shared_data / "qm7.npz") as data:
+        return mk.Structures(data["Z"], data["R"], data["offsets"])
+
+
+@pytest.fixture(scope="session")
+def qm7_sample(qm7):
+    """A fifth of QM7."""
+    return qm7[::5]
+
+
+@pytest.fixture
+def molecules():
+    """Small molecules as (numbers, positions) pairs, without symmetry."""
+    return [(numbers.copy(), positions.copy()) for numbers, positions in MOLECULES]
+
+
+@pytest.fixture
+def structures(molecules):
+    return mk.Structures.from_arrays(molecules)

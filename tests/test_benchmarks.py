@@ -1,0 +1,258 @@
+"""Small timings of every representation and kernel, and the tests of the benchmark programs.
+
+The timings run once, as tests of the result they time. To time them:
+``pytest tests/test_benchmarks.py --benchmark-enable``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import molkern as mk
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+needs_benchmarks = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="the benchmarks are not part of a source distribution"
+)
+SUITE = ("coulomb_matrix", "bag_of_bonds", "kernels", "structures")
+
+
+def random_molecules(n_structures, seed=0):
+    """Atoms on distinct sites of a grid, jittered: no two closer than 1 angstrom."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3) * 1.5
+    molecules = []
+    for n_atoms in rng.integers(1, 24, size=n_structures):
+        sites = rng.permutation(27)[:n_atoms]
+        positions = grid[sites] + rng.uniform(-0.25, 0.25, size=(n_atoms, 3))
+        molecules.append((rng.choice([1, 6, 7, 8], size=n_atoms), positions))
+    return molecules
+
+
+@pytest.fixture(scope="module")
+def molecules():
+    return random_molecules(200)
+
+
+@pytest.fixture(scope="module")
+def structures(molecules):
+    return mk.Structures.from_arrays(molecules)
+
+
+def plain_matrix(numbers, positions):
+    """The definition, in angstrom."""
+    distances = np.linalg.norm(positions[:, None] - positions, axis=2)
+    np.fill_diagonal(distances, 1.0)
+    matrix = np.outer(numbers, numbers) / distances
+    np.fill_diagonal(matrix, 0.5 * numbers**2.4)
+    return matrix
+
+
+def plain_row(numbers, positions, permutation):
+    matrix = plain_matrix(numbers, positions)
+    if permutation == "eigenspectrum":
+        values = np.linalg.eigvalsh(matrix)
+        return values[np.argsort(-np.abs(values))]
+    if permutation == "row_norm":
+        norms = [float(f"{norm:.9e}") for norm in np.linalg.norm(matrix, axis=1)]
+        order = np.argsort(-np.array(norms), kind="stable")
+        matrix = matrix[np.ix_(order, order)]
+    return matrix[np.tril_indices(len(numbers))]
+
+
+@pytest.mark.benchmark(group="coulomb_matrix")
+@pytest.mark.parametrize("permutation", ["row_norm", "none", "eigenspectrum"])
+def test_time_coulomb_matrix(benchmark, molecules, structures, permutation):
+    matrix = mk.CoulombMatrix(permutation=permutation, length_unit="angstrom", n_threads=1)
+    X = benchmark(matrix.fit(structures).transform, structures)
+    for row, (numbers, positions) in zip(X, molecules, strict=True):
+        expected = plain_row(numbers, positions, permutation)
+        # sums of at most 23 terms, and an eigenvalue solver: a few roundings of the largest entry
+        np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-12 * row.max())
+        assert not row[len(expected) :].any()
+
+
+@pytest.mark.benchmark(group="bag_of_bonds")
+def test_time_bag_of_bonds(benchmark, molecules, structures):
+    bags = mk.BagOfBonds(length_unit="angstrom", n_threads=1)
+    X = benchmark(bags.fit(structures).transform, structures)
+    for row, (numbers, positions) in zip(X, molecules, strict=True):
+        expected = plain_matrix(numbers, positions)[np.tril_indices(len(numbers))]
+        # the same entries, in whatever order of the bags
+        np.testing.assert_allclose(np.sort(row[row != 0]), np.sort(expected), rtol=1e-13)
+
+
+@pytest.mark.benchmark(group="kernels")
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
+def test_time_kernel(benchmark, kernel):
+    X = np.random.default_rng(0).normal(size=(150, 60))
+    K = benchmark(getattr(mk.kernels, kernel), X, sigma=20.0, n_threads=1)
+    difference = X[:, None] - X
+    if kernel == "gaussian":
+        expected = np.exp(-(difference**2).sum(axis=2) / (2 * 20.0**2))
+    else:
+        expected = np.exp(-np.abs(difference).sum(axis=2) / 20.0)
+    np.testing.assert_allclose(K, expected, rtol=1e-12)
+
+
+@pytest.mark.benchmark(group="structures")
+def test_time_packing(benchmark, molecules):
+    packed = benchmark(mk.Structures.from_arrays, molecules)
+    np.testing.assert_array_equal(packed.positions, np.concatenate([r for _, r in molecules]))
+    np.testing.assert_array_equal(packed.numbers, np.concatenate([z for z, _ in molecules]))
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Import a module of the benchmarks folder, as its programs do."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@needs_benchmarks
+def test_adapters_give_our_values(bench, monkeypatch):
+    tasks = bench("peers.tasks")
+    monkeypatch.setattr(tasks, "N_PACKED", 100)
+    pairs = bench("peers.molecules").synthetic_pairs(60, seed=1)
+    compared = set()
+    for name in tasks.NAMES:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other libraries' own warnings
+            task = tasks.build(name, pairs, 1)
+            reference = tasks.reference_of(task)
+            for contestant in task.contestants:
+                source = bench("peers.race").subset(task.source, contestant.rows)
+                result = contestant.run(contestant.convert(source))
+                if contestant.values is None:
+                    continue
+                values = tasks.compare_values(contestant, result, reference, task)
+                assert isinstance(values, dict), (name, contestant.name, values)
+                assert values["max_deviation"] < 1e-9, (name, contestant.name)
+                assert values["rows_compared"] > 20, (name, contestant.name)
+                compared.add((name, contestant.ours))
+    assert ("coulomb_sorted", False) in compared
+    assert ("gaussian", False) in compared
+
+
+@needs_benchmarks
+def test_agreement_finds_a_difference(bench):
+    agreement = bench("peers.tasks").agreement
+    ours = np.arange(1.0, 13.0).reshape(4, 3)
+    theirs = ours.copy()
+    theirs[2, 1] += 0.12
+    assert agreement(ours, ours, None, None)["max_deviation"] == 0.0
+    assert agreement(ours, theirs, None, None)["max_deviation"] == pytest.approx(0.01)
+    mask = np.array([True, True, False, True])
+    assert agreement(ours, theirs, None, mask)["rows_left_out"] == 1
+    assert agreement(ours, theirs, None, mask)["max_deviation"] == 0.0
+    part = np.array([1, 2])
+    assert agreement(ours, theirs[part], part, None)["max_deviation"] == pytest.approx(0.12 / 9)
+    with pytest.raises(ValueError, match="3 rows, expected 4"):
+        agreement(ours, theirs[:3], None, None)
+    with pytest.raises(ValueError, match="2 features, ours has 3"):
+        agreement(ours, theirs[:, :2], None, None)
+
+
+@needs_benchmarks
+def test_turns_are_interleaved_and_slow_ones_spread(bench):
+    race = bench("peers.race")
+    order = []
+    contestants = [
+        race.Contestant(name, race.unchanged, lambda _, name=name: order.append(name))
+        for name in "ab"
+    ]
+    times = race.race(contestants, None, [4, 2])
+    assert order == ["a", "a", "b", "a", "a", "b"]
+    assert [len(t.run) for t in times] == [4, 2]
+
+
+@needs_benchmarks
+def test_report_judges_by_cost_per_item(bench):
+    report = bench("peers.report")
+
+    def entry(name, seconds, items):
+        keys = ("seconds_min", "seconds_median", "seconds_with_conversion_min")
+        return {"name": name, "items": items, **dict.fromkeys(keys, seconds)}
+
+    task = {
+        "name": "coulomb_sorted",
+        "contestants": [
+            entry("molkern fresh", 1.0, 100),
+            entry("molkern out", 0.5, 100),
+            entry("slow", 1.0, 2),
+            entry("fast", 6.0, 100),
+            {"name": "broken", "items": 1, "error": "no"},
+        ],
+    }
+    rows = report.requirements_table({"tasks": [task]})[2:]
+    assert len(rows) == 2
+    assert "| fast | 6.00 | 6.00 | 6.00 | 5 | yes |" in rows[0]
+    assert "| fast | 12.00 | 12.00 | 12.00 | 10 | yes |" in rows[1]
+    task["contestants"][3] = entry("fast", 4.0, 100)
+    assert report.requirements_table({"tasks": [task]})[2].endswith("| 5 | **no** |")
+
+
+@needs_benchmarks
+def test_compare_runs_from_the_command_line(tmp_path, bench):
+    pairs = bench("peers.molecules").synthetic_pairs(30)
+    packed = mk.Structures.from_arrays(pairs)
+    data, out = tmp_path / "small.npz", tmp_path / "results.json"
+    np.savez(data, numbers=packed.numbers, positions=packed.positions, offsets=packed.offsets)
+    command = [sys.executable, str(BENCHMARKS / "peers" / "compare.py"), "--data", str(data)]
+    command += ["--tasks", "coulomb_sorted,gaussian", "--threads", "1", "--repeats", "2"]
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(out.read_text())
+    run = document["runs"][0]
+    assert [task["name"] for task in run["tasks"]] == ["coulomb_sorted", "gaussian"]
+    assert run["environment"]["OMP_NUM_THREADS"] == "1"
+    assert document["precision"] == "float64"
+    assert str(tmp_path) not in out.read_text()  # a result names no folder of this machine
+    assert "times as fast" in out.with_suffix(".md").read_text()
+    absent = subprocess.run([*command[:2], "--data", str(tmp_path / "no.npz")], capture_output=True)
+    assert absent.returncode == 2
+    assert b"no file" in absent.stderr
+
+
+@needs_benchmarks
+@pytest.mark.parametrize("stem", SUITE)
+def test_suite_runs_with_every_parameter(bench, monkeypatch, stem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other libraries' own warnings
+        module = bench(f"suite.{stem}")
+        for constant in ("N_STRUCTURES", "N_ROWS"):
+            if hasattr(module, constant):
+                monkeypatch.setattr(module, constant, 40)
+        classes = [c for _, c in inspect.getmembers(module, inspect.isclass)]
+        classes = [c for c in classes if c.__module__ == module.__name__]
+        assert classes
+        for case in classes:
+            params = case.params if isinstance(case.params, tuple) else (case.params,)
+            assert len(params) == len(case.param_names)
+            assert {"library", "dtype", "n_threads"} & set(case.param_names)
+            n_run = sum(run_case(case, values) for values in itertools.product(*params))
+            assert n_run > 0
+
+
+def run_case(case, values):
+    """One object per parameter set and method, as asv does; False if a library is missing."""
+    for name, method in inspect.getmembers(case, inspect.isfunction):
+        if not name.startswith(("time_", "peakmem_")):
+            continue
+        instance = case()
+        try:
+            instance.setup(*values)
+        except NotImplementedError:
+            return False
+        method(instance, *values)
+    return True

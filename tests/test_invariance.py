@@ -1,0 +1,184 @@
+"""What must not change a representation, over all of them."""
+
+import ast
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from all_representations import DTYPES, IDS, MODELS
+from definitions import MOLECULES, rotation
+from molkern import CoulombMatrix, Structures
+
+pytestmark = pytest.mark.parametrize(("cls", "parameters"), MODELS, ids=IDS)
+
+# Of the largest feature: positions are rotated with errors of 1e-16 of their size, eigenvalues
+# of the largest one's.
+TOLERANCE = {"float64": 1e-13, "float32": 2e-7}
+
+
+def assert_close(a, b, dtype="float64"):
+    np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * np.abs(b).max())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", range(3))
+def test_invariant_to_rotation_and_translation(cls, parameters, dtype, seed, structures):
+    model = cls(**parameters, dtype=dtype).fit(structures)
+    shift = np.random.default_rng(seed).normal(scale=10, size=3)
+    moved = Structures(
+        structures.numbers, structures.positions @ rotation(seed).T + shift, structures.offsets
+    )
+    assert_close(model.transform(moved), model.transform(structures), dtype)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_invariant_to_permutation(cls, parameters, seed, structures):
+    if parameters.get("permutation") == "none":
+        pytest.skip("unsorted by definition")
+    rng = np.random.default_rng(seed)
+    model = cls(**parameters).fit(structures)
+    orders = [rng.permutation(len(z)) for z, _ in MOLECULES]
+    shuffled = [(z[p], r[p]) for (z, r), p in zip(MOLECULES, orders, strict=True)]
+    assert_close(model.transform(shuffled), model.transform(structures))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batch_equals_one_by_one(cls, parameters, dtype, structures):
+    """Bitwise: a row never depends on its neighbours."""
+    many = Structures.concatenate([structures] * 5)
+    model = cls(**parameters, dtype=dtype).fit(structures)
+    together = model.transform(many)
+    alone = np.concatenate([model.transform(structures[k]) for k in range(len(structures))])
+    np.testing.assert_array_equal(together, np.tile(alone, (5, 1)))
+    order = np.random.default_rng(0).permutation(len(many))
+    np.testing.assert_array_equal(model.transform(many[order]), together[order])
+
+
+def test_float32_is_float64_rounded(cls, parameters, structures):
+    double = cls(**parameters).fit_transform(structures)
+    single = cls(**parameters, dtype="float32").fit_transform(structures)
+    assert single.dtype == np.float32
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_out_takes_the_result(cls, parameters, dtype, structures):
+    model = cls(**parameters, dtype=dtype).fit(structures)
+    expected = model.transform(structures)
+    # Rows before and after must stay: no store may run past the end of the result.
+    surround = np.full((len(structures) + 2, model.n_features_out_), -1.0, dtype)
+    out = surround[1:-1]
+    assert model.transform(structures, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(surround[[0, -1]], -1)
+
+
+def test_bad_out_raises(cls, parameters, structures):
+    model = cls(**parameters).fit(structures)
+    shape = (len(structures), model.n_features_out_)
+    with pytest.raises(ValueError, match="out: expected shape"):
+        model.transform(structures, out=np.empty((shape[0] + 1, shape[1])))
+    with pytest.raises(ValueError, match=r"type float64, found .* float32"):
+        model.transform(structures, out=np.empty(shape, np.float32))
+    with pytest.raises(ValueError, match="out: expected a writeable C-contiguous"):
+        model.transform(structures, out=np.empty(shape, order="F"))
+    with pytest.raises(TypeError, match="out: expected an ndarray, found list"):
+        model.transform(structures, out=[])
+    frozen = np.empty(shape)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="out: expected a writeable"):
+        model.transform(structures, out=frozen)
+
+
+def test_inputs_are_unchanged(cls, parameters, molecules, structures):
+    before = copy.deepcopy(molecules)
+    given = copy.deepcopy(parameters)
+    cls(**parameters).fit_transform(molecules)
+    for (z, r), (kept_z, kept_r) in zip(molecules, before, strict=True):
+        np.testing.assert_array_equal(z, kept_z)
+        np.testing.assert_array_equal(r, kept_r)
+    assert parameters == given
+
+
+def test_accepts_pairs_and_ase(cls, parameters, molecules, structures):
+    model = cls(**parameters).fit(structures)
+    expected = model.transform(structures)
+    np.testing.assert_array_equal(model.transform(molecules), expected)
+    np.testing.assert_array_equal(model.transform(structures.to_ase()), expected)
+
+
+def test_names_are_unique_and_complete(cls, parameters, structures):
+    model = cls(**parameters).fit(structures)
+    names = model.get_feature_names_out()
+    assert len(names) == model.n_features_out_ == model.transform(structures).shape[1]
+    assert len(set(names)) == len(names)
+
+
+def test_is_a_scikit_learn_transformer(cls, parameters, structures):
+    from sklearn.base import clone
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+
+    model = clone(cls(**parameters))
+    assert model.get_params() == cls(**parameters).get_params()
+    frames = structures.to_ase()
+    y = np.arange(len(frames), dtype=float)
+    pipeline = make_pipeline(model, Ridge())
+    pipeline.fit(frames, y)
+    assert pipeline.predict(frames).shape == y.shape
+    search = GridSearchCV(
+        make_pipeline(cls(**parameters).fit(frames), Ridge()), {"ridge__alpha": [1e-3, 1.0]}, cv=2
+    )
+    # Shapes are learnt in each fold: both halves must hold the largest molecule.
+    search.fit(frames + frames, np.tile(y, 2))
+    assert search.best_params_["ridge__alpha"] in (1e-3, 1.0)
+
+
+def test_parameters(cls, parameters, structures):
+    model = cls(**parameters)
+    assert model.set_params(n_threads=1) is model
+    assert model.get_params()["n_threads"] == 1
+    with pytest.raises(ValueError, match="has no parameter 'threads'; it has"):
+        model.set_params(threads=1)
+    with pytest.raises(ValueError, match="call fit before transform"):
+        cls(**parameters).transform(structures)
+    with pytest.raises(TypeError, match="positional argument"):
+        cls(5)
+
+
+def test_repr_and_pickle(cls, parameters, structures):
+    from molkern import BagOfBonds
+
+    model = cls(**parameters)
+    names = {"CoulombMatrix": CoulombMatrix, "BagOfBonds": BagOfBonds}
+    name, arguments = repr(model).split("(", 1)
+    read = ast.parse(f"f({arguments}", mode="eval").body.keywords
+    values = {item.arg: ast.literal_eval(item.value) for item in read}
+    assert names[name](**values).get_params() == model.get_params()
+    model.fit(structures)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(structures), model.transform(structures))
+
+
+def test_wrong_type_raises(cls, parameters):
+    model = cls(**parameters)
+    with pytest.raises(TypeError, match=r"expected Structures, a list of ase\.Atoms"):
+        model.fit("water.xyz")
+    with pytest.raises(TypeError, match=r"expected Structures, a list of ase\.Atoms"):
+        model.fit(3.0)
+
+
+def test_cells_are_ignored(cls, parameters, structures):
+    n = len(structures)
+    periodic = Structures(
+        structures.numbers,
+        structures.positions,
+        structures.offsets,
+        np.tile(5 * np.eye(3), (n, 1, 1)),
+        np.ones((n, 3), bool),
+    )
+    model = cls(**parameters).fit(structures)
+    np.testing.assert_array_equal(model.transform(periodic), model.transform(structures))

@@ -1,0 +1,136 @@
+"""Threads: the same numbers for any number of them, forks, and many callers at once."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import molkern as mk
+from all_representations import DTYPES, IDS, MODELS
+
+
+@pytest.fixture(scope="module")
+def many():
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(0, 30, 700)
+    return mk.Structures.from_arrays(
+        [(rng.integers(1, 9, n), rng.uniform(0, 9, (n, 3))) for n in sizes]
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("cls", "parameters"), MODELS, ids=IDS)
+def test_representations_are_bitwise_equal(cls, parameters, dtype, many):
+    expected = cls(**parameters, dtype=dtype, n_threads=1).fit_transform(many)
+    for n_threads in (2, 7, None):
+        result = cls(**parameters, dtype=dtype, n_threads=n_threads).fit_transform(many)
+        np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_copies", [1, 2])
+def test_laplacian_is_bitwise_equal(dtype, n_copies):
+    x = np.random.default_rng(0).normal(size=(333, 10)).astype(dtype)
+    y = x[:77].copy()
+    widths = [1.0, 4.0]
+    kernel = mk.kernels.laplacian
+    for other in (None, y):
+        expected = kernel(x, other, sigma=widths, n_copies=n_copies, n_threads=1)
+        for n_threads in (2, 7, None):
+            result = kernel(x, other, sigma=widths, n_copies=n_copies, n_threads=n_threads)
+            np.testing.assert_array_equal(result, expected)
+    # A kernel of two rows does not depend on the matrix that it is part of.
+    full = kernel(x, sigma=1.0)
+    np.testing.assert_array_equal(full[:, :77], kernel(x, y, sigma=1.0))
+
+
+@pytest.mark.parametrize("n_copies", [1, 2])
+def test_gaussian_is_close(n_copies):
+    x = np.random.default_rng(0).normal(size=(900, 40))
+    one = mk.kernels.gaussian(x, sigma=3.0, n_copies=n_copies, n_threads=1)
+    for n_threads in (2, 7, None):
+        more = mk.kernels.gaussian(x, sigma=3.0, n_copies=n_copies, n_threads=n_threads)
+        # The documented tolerance: 1e-14 of the largest squared norm, about 80 / sigma^2.
+        np.testing.assert_allclose(more, one, rtol=0, atol=1e-13)
+        np.testing.assert_array_equal(more, more.T)
+
+
+def test_one_object_in_many_python_threads(many):
+    models = [cls(**parameters).fit(many) for cls, parameters in MODELS]
+    expected = [model.transform(many) for model in models]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda model: model.transform(many), models * 4))
+    for k, result in enumerate(results):
+        np.testing.assert_array_equal(result, expected[k % len(models)])
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_fork_after_use():
+    """The child finishes, on one thread, with the same numbers and one warning."""
+    result = run(
+        """
+        import os, sys, warnings
+        import numpy as np, molkern as mk
+
+        x = np.random.default_rng(0).normal(size=(300, 20))
+        expected = mk.kernels.laplacian(x, sigma=1.0, n_threads=2)
+        child = os.fork()
+        if child == 0:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                same = all(
+                    np.array_equal(mk.kernels.laplacian(x, sigma=1.0, n_threads=2), expected)
+                    for _ in range(3)
+                )
+            told = [w for w in caught if "forked after molkern had used threads" in str(w.message)]
+            serial = mk.build_info()["n_threads"] == 1
+            os._exit(0 if same and len(told) == 1 and serial else 1)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+    )
+    if not mk.build_info()["openmp"]:
+        pytest.skip("built without OpenMP")
+    assert result.returncode == 0, result.stderr
+
+
+def _distances(x):
+    return mk.kernels.manhattan_distances(x, n_threads=2)
+
+
+def test_worker_processes():
+    """Spawned workers use threads of their own."""
+    x = np.random.default_rng(0).normal(size=(200, 5))
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        results = pool.map(_distances, [x, x])
+    for result in results:
+        np.testing.assert_array_equal(result, mk.kernels.manhattan_distances(x))
+
+
+@pytest.mark.skipif(not mk.build_info()["openmp"], reason="built without OpenMP")
+def test_environment_and_affinity_set_the_default():
+    code = "import molkern as mk; print(mk.build_info()['n_threads'])"
+    assert run(code, OMP_NUM_THREADS="1").stdout.strip() == "1"
+    if hasattr(os, "sched_setaffinity"):
+        free = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        pin = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+        code = f"import molkern; {pin}{code}"
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=free, check=True
+        )
+        assert result.stdout.strip() == "1"
