@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import molkern as mk
-from molkern.regression import DEFAULT_ALPHAS, KernelRidge, Similarity
-from molkern.regression.kernel_ridge import _solve_with_larger_alpha
+from molkern.regression import DEFAULT_ALPHAS, KernelRidge
 
 GRID = [0.5, 1.0, 2.0, 4.0]
 
@@ -224,6 +223,24 @@ def test_pipeline_from_structures():
     assert pipeline.fit(structures, y).predict(structures).shape == (40,)
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_grid_search_over_a_representation(packed):
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+
+    structures = molecules()
+    y = structures.composition()[:, 0].astype(float)
+    pipeline = make_pipeline(mk.CoulombMatrix(size=5), KernelRidge(alpha=1e-8))
+    grid = {
+        "coulombmatrix__permutation": ["row_norm", "eigenspectrum"],
+        "kernelridge__sigma": [10.0, 100.0],
+    }
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise")
+    search.fit(structures if packed else list(structures), y)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.predict(structures).shape == (40,)
+
+
 def test_scikit_learn_is_not_imported():
     code = (
         "import sys, numpy as np, molkern.regression as r\n"
@@ -275,15 +292,6 @@ def test_not_positive_definite_names_alpha():
         KernelRidge(sigma=1.0, alpha=0.0).fit(X, np.arange(20.0))
     with pytest.raises(ValueError, match=r"positive definite for alpha in \[0\.0\]"):
         KernelRidge(sigma=[1.0, 2.0], alpha=0.0).fit(X, np.arange(20.0))
-
-
-def test_alpha_grows_until_positive_definite():
-    """Folds may allow an alpha that the whole training set does not."""
-    similarity = Similarity(np.zeros((5, 2)), kernel="laplacian")  # All ones: exactly singular.
-    y = np.ones((5, 1))
-    coefficients, alpha = _solve_with_larger_alpha(similarity, y, 1.0, [0.0, 1e-3, 1.0])
-    assert alpha == 1e-3
-    np.testing.assert_allclose(coefficients, 1 / (5 + 1e-3), rtol=1e-10)
 
 
 @pytest.mark.parametrize(

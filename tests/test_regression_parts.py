@@ -13,6 +13,7 @@ from molkern.regression import (
     solve,
     tune,
 )
+from molkern.regression.linear import solve_with_larger_alpha
 
 
 def gaussian_gram(x):
@@ -42,6 +43,16 @@ def test_solve_is_in_place_and_needs_one_triangle():
 def test_solve_rejects_a_wrong_shape():
     with pytest.raises(ValueError, match=r"gram: expected shape \(3, 3\), found \(2, 2\)"):
         solve(np.eye(2), np.zeros((3, 1)), 0.0)
+
+
+def test_alpha_grows_until_positive_definite():
+    """Folds may allow an alpha that the whole training set does not."""
+    y, alphas = np.ones((5, 1)), [0.0, 1e-3, 1.0]
+    coefficients, alpha = solve_with_larger_alpha(lambda: np.ones((5, 5)), y, alphas)
+    assert alpha == 1e-3
+    np.testing.assert_allclose(coefficients, 1 / (5 + 1e-3), rtol=1e-10)
+    with pytest.raises(ValueError, match="not positive definite with alpha=0"):
+        solve_with_larger_alpha(lambda: np.ones((5, 5)), y, [0.0])
 
 
 def test_predict_in_blocks_covers_all_rows():
@@ -184,6 +195,18 @@ def test_similarity_is_the_kernel_however_it_is_computed(kernel, n_copies):
                     part = similarity.gram_for_tuning(rows, sigmas)(m, sigma)
                     inside = expected[np.ix_(rows[:m], rows[:m])]
                     np.testing.assert_allclose(part, inside, **check)
+
+
+def test_kernel_matrices_for_tuning_are_computed_once_while_they_fit(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(10, 4))
+    similarity = Similarity(X, kernel="laplacian", n_copies=2, max_bytes=1700)
+    asked = []
+    direct = similarity._direct
+    monkeypatch.setattr(similarity, "_direct", lambda *a: asked.append(a[2]) or direct(*a))
+    gram = similarity.gram_for_tuning(np.arange(10), (1.0, 2.0, 4.0))
+    for sigma in (1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0):
+        gram(10, sigma)
+    assert asked == [1.0, 2.0, 4.0, 1.0]
 
 
 def test_similarity_batches_fit_the_budget():

@@ -183,7 +183,9 @@ def test_task_survives_a_round_trip(tmp_path):
     assert canonical({"b": (1, 2), "a": 1}) == '{"a":1,"b":[1,2]}'
 
 
-@pytest.mark.parametrize("damage", ["empty", "half", "binary", "list", "other", "result"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "half", "binary", "list", "other", "result", "tampered"]
+)
 def test_damaged_file_is_ignored_with_a_warning(tmp_path, damage):
     store = Store(tmp_path)
     store.put(TASK, {"mae": 1.0})
@@ -198,6 +200,7 @@ def test_damaged_file_is_ignored_with_a_warning(tmp_path, damage):
             "list": b"[]",
             "other": json.dumps({**content, "specification": {"task": "tune"}}).encode(),
             "result": json.dumps({**content, "result": 3}).encode(),
+            "tampered": json.dumps({**content, "result": {"mae": 0.5}}).encode(),
         }[damage]
     )
     with pytest.warns(

@@ -39,38 +39,36 @@ void laplacian_gram(const Array<Real>& x, const std::optional<Array<Real>>& y, s
 template <typename Real>
 void finish(const Array<Real>& products, const Array<Real>& x_norms, const Array<Real>& y_norms,
             std::size_t n_copies, const std::string& similarity, const Array<Real>& scales,
-            Array<Real> out, std::size_t row, std::size_t column, bool symmetric,
-            std::optional<py::ssize_t> n_threads) {
+            Array<Real> out, std::size_t row, std::size_t column, bool symmetric) {
     require_shape("products", products, x_norms.shape(0), y_norms.shape(0));
+    require_shape("scales", scales, -1);
     require_shape("out", out, scales.shape(0), -1, -1);
     require(
         n_copies >= 1 && length(x_norms, 0) % n_copies == 0 && length(y_norms, 0) % n_copies == 0,
         "n_copies: norms are not those of n_copies copies");
     const std::size_t rows = length(x_norms, 0) / n_copies, columns = length(y_norms, 0) / n_copies;
-    require(row + rows <= length(out, 1) && column + columns <= length(out, 2),
-            "panel: outside of out");
-    require(!symmetric || (length(out, 1) == length(out, 2) && row >= column),
-            "panel: a symmetric one lies in the lower triangle of a square matrix");
-    const std::size_t stride = length(out, 2);
-    const int threads = requested_threads(n_threads);
+    const std::size_t n = length(out, 1), m = length(out, 2);
+    require(row + rows <= n && column + columns <= m, "panel: outside of out");
+    require(!symmetric || (n == m && (row == column ? rows == columns : column + columns <= row)),
+            "panel: a symmetric one lies below the diagonal or is a square on it");
     Real* to = out.mutable_data();
     const Panel<Real> panel{products.data(),
-                            length(products, 1),
                             x_norms.data(),
                             y_norms.data(),
                             rows,
                             columns,
                             n_copies,
-                            symmetric ? row - column : columns,
+                            symmetric,
                             similarity_of(similarity),
                             scales.data(),
                             length(scales, 0),
-                            to + row * stride + column,
-                            symmetric ? to + column * stride + row : nullptr,
-                            stride,
-                            length(out, 1) * stride};
+                            to,
+                            row,
+                            column,
+                            n,
+                            m};
     py::gil_scoped_release release;
-    finish_panel<Real>(panel, threads);
+    finish_panel<Real>(panel);
 }
 
 template <typename Real>
@@ -94,7 +92,7 @@ void define(py::module_& m) {
     m.def("finish_panel", &finish<Real>, py::arg("products").noconvert(),
           py::arg("x_norms").noconvert(), py::arg("y_norms").noconvert(), py::arg("n_copies"),
           py::arg("similarity"), py::arg("scales").noconvert(), py::arg("out").noconvert(),
-          py::arg("row"), py::arg("column"), py::arg("symmetric"), py::arg("n_threads"));
+          py::arg("row"), py::arg("column"), py::arg("symmetric"));
     m.def("from_distances", &distances_to_kernel<Real>, py::arg("distances").noconvert(),
           py::arg("similarity"), py::arg("scale"), py::arg("out").noconvert(),
           py::arg("n_threads"));

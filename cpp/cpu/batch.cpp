@@ -153,14 +153,9 @@ void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::
 }
 
 template <typename Real>
-void finish_panel(const Panel<Real>& panel, int n_threads) {
-    const int threads = threads_in_use(n_threads);
-    const Scratch<Real> scratch(tile * panel.n_copies + 16, threads);
-    const auto kernel = kernels_for<Real>(kernels()).finish_panel;
-    auto body = [&](std::size_t begin, std::size_t end, int thread) {
-        kernel(panel, begin, end, scratch.of(thread));
-    };
-    parallel_for(panel.rows, tile, n_threads, body);
+void finish_panel(const Panel<Real>& panel) {
+    const Scratch<Real> scratch(panel_scratch(panel.rows, panel.columns, panel.n_copies), 1);
+    kernels_for<Real>(kernels()).finish_panel(panel, scratch.of(0));
 }
 
 template <typename Real>
@@ -179,7 +174,7 @@ void from_distances(const Real* distances, std::size_t n, Similarity similarity,
     template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, Real*, int);   \
     template void laplacian<Real>(const Real*, std::size_t, const Real*, std::size_t, std::size_t, \
                                   std::size_t, Similarity, const Real*, std::size_t, Real*, int);  \
-    template void finish_panel<Real>(const Panel<Real>&, int);                                     \
+    template void finish_panel<Real>(const Panel<Real>&);                                          \
     template void from_distances<Real>(const Real*, std::size_t, Similarity, Real, Real*, int);
 MOLKERN_INSTANTIATE(float)
 MOLKERN_INSTANTIATE(double)

@@ -23,8 +23,7 @@ template <typename Real>
 void laplacian_columns(const PairwiseTask<Real>& task, std::size_t column, Real* scratch);
 
 template <typename Real>
-void panel_rows(const Panel<Real>& panel, std::size_t first_row, std::size_t last_row,
-                Real* scratch);
+void panel_values(const Panel<Real>& panel, Real* scratch);
 
 template <typename Real>
 void kernel_of_distances(const Real* distances, std::size_t n, Similarity similarity, Real scale,

@@ -78,21 +78,32 @@ inline Vector<Real> kernel_of(Vector<Real> d, Similarity similarity, Real scale)
     return exp_negative<Real>(-scale * d);
 }
 
-// A finished tile goes to its place, and mirrored if the matrix is symmetric. On the diagonal
-// only the lower triangle counts.
+// Finished values go to their place, and transposed to the mirrored one if the matrix is
+// symmetric. On the diagonal only the lower triangle counts.
 template <typename Real>
-void put_tile(const Real* values, std::size_t row, std::size_t column, std::size_t rows,
-              std::size_t columns, bool symmetric, Real* out, std::size_t stride) noexcept {
+void put(const Real* values, std::size_t value_stride, std::size_t row, std::size_t column,
+         std::size_t rows, std::size_t columns, bool symmetric, Real* out,
+         std::size_t stride) noexcept {
     const bool diagonal = symmetric && row == column;
     for (std::size_t r = 0; r < rows; ++r) {
         const std::size_t stop = diagonal ? r + 1 : columns;
-        Real* to = out + (row + r) * stride + column;
-        for (std::size_t c = 0; c < stop; ++c) to[c] = values[r * tile + c];
+        std::memcpy(out + (row + r) * stride + column, values + r * value_stride,
+                    stop * sizeof(Real));
     }
     if (!symmetric) return;
-    for (std::size_t c = 0; c < columns; ++c) {
-        Real* to = out + (column + c) * stride + row;
-        for (std::size_t r = diagonal ? c + 1 : 0; r < rows; ++r) to[r] = values[r * tile + c];
+    // Eight columns at a time become eight rows that are written from left to right.
+    for (std::size_t c = 0; c < columns; c += 8) {
+        const std::size_t count = columns - c < 8 ? columns - c : 8;
+        for (std::size_t r = diagonal ? c : 0; r < rows; r += 8) {
+            const std::size_t stop = r + 8 < rows ? r + 8 : rows;
+            for (std::size_t k = c; k < c + count; ++k) {
+                Real* to = out + (column + k) * stride + row;
+                // Ahead in this row, or at the start of the next one: 20 % of the time of a panel.
+                __builtin_prefetch(r + 32 < rows ? to + r + 32 : to + 8 * stride, 1);
+                for (std::size_t i = diagonal && r <= k ? k + 1 : r; i < stop; ++i)
+                    to[i] = values[i * value_stride + k];
+            }
+        }
     }
 }
 
@@ -122,12 +133,12 @@ Vector<Real> kernel_of_squares(Vector<Real> d2, Similarity similarity, Real scal
     return d;
 }
 
-// values[c] = kernel of row r of the panel and the columns begin .. begin + count.
+// values[c] = kernel of row r of the panel and column c, for the first `count` columns.
 template <typename Real>
-void panel_row(const Panel<Real>& p, std::size_t r, std::size_t begin, std::size_t count,
-               Real scale, Real* values) noexcept {
-    const Real* products = p.products + r * p.product_stride + begin;
-    const Real* y_norms = p.y_norms + begin;
+void panel_row(const Panel<Real>& p, std::size_t r, std::size_t count, Real scale,
+               Real* values) noexcept {
+    const Real* products = p.products + r * p.columns * p.n_copies;
+    const Real* y_norms = p.y_norms;
     std::size_t c = 0;
     for (; c + lanes<Real> <= count; c += lanes<Real>) {
         const auto d2 = (load(y_norms + c) + p.x_norms[r]) - 2 * load(products + c);
@@ -169,20 +180,20 @@ void laplacian_columns(const PairwiseTask<Real>& t, std::size_t column, Real* sc
             Real* values = sums + s * tile * tile;
             if (t.n_copies > 1)
                 for (std::size_t i = 0; i < tile * tile; ++i) values[i] *= average;
-            put_tile(values, row, begin, smaller(tile, t.n - row), columns, t.symmetric,
-                     t.out + s * t.n * t.m, t.m);
+            put(values, tile, row, begin, smaller(tile, t.n - row), columns, t.symmetric,
+                t.out + s * t.n * t.m, t.m);
         }
     }
 }
 
-// Kernels of row r and the structures begin .. begin + count: averages over copies.
+// The same for structures: averages over pairs of copies.
 template <typename Real>
-void averaged_row(const Panel<Real>& p, std::size_t r, std::size_t begin, std::size_t count,
-                  Real scale, Real* scratch, Real* values) noexcept {
+void averaged_row(const Panel<Real>& p, std::size_t r, std::size_t count, Real scale, Real* scratch,
+                  Real* values) noexcept {
     const std::size_t copies = p.n_copies;
     for (std::size_t c = 0; c < count; ++c) values[c] = 0;
     for (std::size_t a = 0; a < copies; ++a) {
-        panel_row(p, r * copies + a, begin * copies, count * copies, scale, scratch);
+        panel_row(p, r * copies + a, count * copies, scale, scratch);
         for (std::size_t c = 0; c < count; ++c)
             for (std::size_t b = 0; b < copies; ++b) values[c] += scratch[c * copies + b];
     }
@@ -191,34 +202,23 @@ void averaged_row(const Panel<Real>& p, std::size_t r, std::size_t begin, std::s
 }
 
 template <typename Real>
-void panel_rows(const Panel<Real>& p, std::size_t first_row, std::size_t last_row, Real* scratch) {
+void panel_values(const Panel<Real>& p, Real* scratch) {
     const Real at_zero = p.similarity == Similarity::gaussian ? Real(1) : Real(0);
+    const bool diagonal = p.symmetric && p.row == p.column;
+    Real* averaging = scratch + p.rows * p.columns;
     for (std::size_t s = 0; s < p.n_scales; ++s) {
-        Real* out = p.out + s * p.scale_stride;
-        for (std::size_t begin = 0; begin < p.columns; begin += tile) {
-            const std::size_t columns = smaller(tile, p.columns - begin);
-            for (std::size_t r = first_row; r < last_row; ++r) {
-                Real* to = out + r * p.out_stride + begin;
-                // Up to and with the diagonal.
-                const std::size_t stop = p.diagonal + r + 1;
-                if (stop <= begin) continue;
-                const std::size_t count = smaller(columns, stop - begin);
-                if (p.n_copies == 1) {
-                    panel_row(p, r, begin, count, p.scales[s], to);
-                    if (begin + count == stop) to[count - 1] = at_zero;
-                } else {
-                    averaged_row(p, r, begin, count, p.scales[s], scratch, to);
-                }
-            }
-            if (p.mirror == nullptr) continue;
-            for (std::size_t c = begin; c < begin + columns; ++c) {
-                Real* to = p.mirror + s * p.scale_stride + c * p.out_stride;
-                // Below the diagonal only.
-                std::size_t r = c < p.diagonal ? 0 : c - p.diagonal + 1;
-                for (r = r < first_row ? first_row : r; r < last_row; ++r)
-                    to[r] = out[r * p.out_stride + c];
+        for (std::size_t r = 0; r < p.rows; ++r) {
+            const std::size_t count = diagonal ? r + 1 : p.columns;
+            Real* values = scratch + r * p.columns;
+            if (p.n_copies == 1) {
+                panel_row(p, r, count, p.scales[s], values);
+                if (diagonal) values[r] = at_zero;
+            } else {
+                averaged_row(p, r, count, p.scales[s], averaging, values);
             }
         }
+        put(scratch, p.columns, p.row, p.column, p.rows, p.columns, p.symmetric,
+            p.out + s * p.n * p.m, p.m);
     }
 }
 
@@ -236,8 +236,8 @@ void kernel_of_distances(const Real* distances, std::size_t n, Similarity simila
 
 template void laplacian_columns<float>(const PairwiseTask<float>&, std::size_t, float*);
 template void laplacian_columns<double>(const PairwiseTask<double>&, std::size_t, double*);
-template void panel_rows<float>(const Panel<float>&, std::size_t, std::size_t, float*);
-template void panel_rows<double>(const Panel<double>&, std::size_t, std::size_t, double*);
+template void panel_values<float>(const Panel<float>&, float*);
+template void panel_values<double>(const Panel<double>&, double*);
 template void kernel_of_distances<float>(const float*, std::size_t, Similarity, float, float*);
 template void kernel_of_distances<double>(const double*, std::size_t, Similarity, double, double*);
 

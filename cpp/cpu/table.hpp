@@ -13,7 +13,7 @@ namespace molkern {
 /// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
 constexpr std::size_t eigenvalue_lanes = 16;
 
-/// Rows and columns of a tile of a Gram matrix.
+/// Rows and columns of a tile of a Laplacian Gram matrix.
 constexpr std::size_t tile = 32;
 
 template <typename Real>
@@ -43,8 +43,7 @@ struct KernelsFor {
                                 std::size_t last, double* scratch, Real* out);
     /// The columns of tile `column` of a Laplacian Gram matrix.
     void (*laplacian)(const PairwiseTask<Real>&, std::size_t column, Real* scratch);
-    void (*finish_panel)(const Panel<Real>&, std::size_t first_row, std::size_t last_row,
-                         Real* scratch);
+    void (*finish_panel)(const Panel<Real>&, Real* scratch);
     void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                            Real* out);
 };
@@ -83,6 +82,12 @@ constexpr std::size_t bag_of_bonds_scratch(std::size_t n, std::size_t largest_ba
 constexpr std::size_t laplacian_scratch(std::size_t n_features, std::size_t n_copies,
                                         std::size_t n_scales) noexcept {
     return tile * n_features * n_copies + tile * tile * (1 + n_scales);
+}
+
+/// Reals of scratch for a panel: its values, and one row of kernels to average.
+constexpr std::size_t panel_scratch(std::size_t rows, std::size_t columns,
+                                    std::size_t n_copies) noexcept {
+    return rows * columns + columns * n_copies + 16;
 }
 
 /// The table in use: the best level this processor has, or the one named by MOLKERN_ISA.

@@ -54,7 +54,6 @@ def finish_panel(
     row: int,
     column: int,
     symmetric: bool,
-    n_threads: int | None,
 ) -> None: ...
 def from_distances(
     distances: npt.NDArray[Any],

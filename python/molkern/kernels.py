@@ -37,10 +37,9 @@ __all__ = [
 Matrix = npt.NDArray[Any]
 Sigma = float | Sequence[float] | npt.NDArray[Any]
 
-# Rows x columns of a panel of products: half a megabyte in float64, so that it is still in the
+# Rows, and columns, of a panel of products: half a megabyte in float64, so that it is still in the
 # second-level cache when the exponential is applied.
-_PANEL_ROWS = 256
-_PANEL_COLUMNS = 512
+_PANEL = 256
 
 
 def laplacian(
@@ -370,30 +369,27 @@ def _through_products(
     y_rows = x_rows if y is None else y_rows
     x_norms = np.einsum("ij,ij->i", x_rows, x_rows)
     y_norms = x_norms if y is None else np.einsum("ij,ij->i", y_rows, y_rows)
-    step = max(1, _PANEL_ROWS // n_copies)
-    width = max(1, _PANEL_COLUMNS // n_copies)
-
-    def panel(row: int, column: int, last: int) -> None:
-        rows = slice(row * n_copies, min(row + step, out.shape[1]) * n_copies)
-        columns = slice(column * n_copies, last * n_copies)
-        _core.finish_panel(
-            x_rows[rows] @ y_rows[columns].T,
-            x_norms[rows],
-            y_norms[columns],
-            n_copies,
-            similarity,
-            scales,
-            out,
-            row,
-            column,
-            y is None,
-            1,
-        )
+    step = max(1, _PANEL // n_copies)
 
     def row_of_panels(row: int) -> None:
-        stop = min(row + step, out.shape[1]) if y is None else out.shape[2]
-        for column in range(0, stop, width):
-            panel(row, column, min(column + width, stop))
+        last_row = min(row + step, out.shape[1])
+        rows = slice(row * n_copies, last_row * n_copies)
+        for column in range(0, last_row if y is None else out.shape[2], step):
+            last_column = min(column + step, out.shape[2])
+            columns = slice(column * n_copies, last_column * n_copies)
+            products = x_rows[rows] @ y_rows[columns].T
+            _core.finish_panel(
+                products,
+                x_norms[rows],
+                y_norms[columns],
+                n_copies,
+                similarity,
+                scales,
+                out,
+                row,
+                column,
+                y is None,
+            )
 
     starts = list(range(0, out.shape[1], step))
     if y is None:

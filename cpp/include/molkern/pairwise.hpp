@@ -28,33 +28,31 @@ void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::
 /// The elementwise part of the Gaussian kernel (or of the Euclidean distance), on products from a
 /// matrix multiplication: f(|x_i|^2 + |y_j|^2 - 2 products[i, j]), clipped at 0 before f.
 ///
-/// products   [rows n_copies, columns n_copies]  row stride product_stride; not in `out`
+/// products   [rows n_copies, columns n_copies]
 /// x_norms    [rows n_copies]       |x_i|^2
 /// y_norms    [columns n_copies]    |y_j|^2
 /// scales     [n_scales]            1 / (2 sigma^2); ignored for Similarity::none
-/// out        [n_scales, rows, columns]  strides scale_stride, out_stride
-/// mirror     where the transpose of `out` goes, same strides; nullptr: nowhere
+/// out        [n_scales, n, m]      the rows from `row` and columns from `column` are written
 ///
-/// Row r holds the columns up to diagonal + r, the last of which is its own: distance exactly 0
-/// (with one copy). diagonal >= columns: the panel does not meet the diagonal.
+/// symmetric: the panel lies below the diagonal, or on it with row == column and rows == columns;
+/// it is also written transposed, and the distance of a row to itself is exactly 0.
 /// With n_copies > 1 the kernel is averaged over pairs of copies, which lie side by side.
 template <typename Real>
 struct Panel {
     const Real* products;
-    std::size_t product_stride;
     const Real* x_norms;
     const Real* y_norms;
-    std::size_t rows, columns, n_copies, diagonal;
+    std::size_t rows, columns, n_copies;
+    bool symmetric;
     Similarity similarity;
     const Real* scales;
     std::size_t n_scales;
     Real* out;
-    Real* mirror;
-    std::size_t out_stride, scale_stride;
+    std::size_t row, column, n, m;
 };
 
 template <typename Real>
-void finish_panel(const Panel<Real>& panel, int n_threads);
+void finish_panel(const Panel<Real>& panel);
 
 /// out[i] = exp(-scale distances[i]) or exp(-scale distances[i]^2); out may be distances.
 template <typename Real>

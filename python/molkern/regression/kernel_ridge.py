@@ -11,7 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
-from molkern.regression.linear import blas_threads, predict_in_blocks, solve
+from molkern.regression.linear import (
+    blas_threads,
+    predict_in_blocks,
+    solve_with_larger_alpha,
+)
 from molkern.regression.similarity import (
     MAX_BYTES,
     Similarity,
@@ -75,8 +79,9 @@ class KernelRidge:
 
     Notes
     -----
-    Everything is computed in float64. Fitting n structures takes memory for two or three n × n
-    matrices; with both parameters fixed for one, and 8 copies take no more than one. The search
+    Everything is computed in float64. With both parameters fixed, fitting n structures
+    takes memory for one n × n matrix, for 8 copies too; choosing them takes two or three more, or
+    2 GiB, whichever is less, and the matrices of one fold. The search
     is that of `molkern.regression.tune`. The solve goes through a BLAS: results agree to rounding,
     not bitwise, between numbers of threads.
 
@@ -85,8 +90,8 @@ class KernelRidge:
     >>> import numpy as np
     >>> X = np.linspace(0.0, 3.0, 40)[:, None]
     >>> model = KernelRidge(kernel="gaussian", sigma=1.0, alpha=1e-8).fit(X, np.sin(X[:, 0]))
-    >>> bool(abs(model.predict(np.array([[1.5]]))[0] - np.sin(1.5)) < 1e-6)
-    True
+    >>> model.predict([[1.5]]).round(3), np.sin(1.5).round(3)
+    (array([0.997]), np.float64(0.997))
     """
 
     _estimator_type = "regressor"
@@ -159,12 +164,14 @@ class KernelRidge:
             max_bytes=MAX_BYTES if searching else 0,
         )
         ordered_counts = None if counts is None else counts[order]
-        with blas_threads(self.n_threads):
+        with blas_threads(self.n_threads, rows=n):
             sigma, alpha = self._choose(similarity, labels[order], sigmas, alphas, ordered_counts)
             self.baseline_: Baseline = fit_baseline(self.baseline, labels, counts)
             residual = (labels - self.baseline_.predict(n, counts))[order]
-            coefficients, self.alpha_ = _solve_with_larger_alpha(
-                similarity, residual, sigma, [a for a in alphas if a >= alpha]
+            coefficients, self.alpha_ = solve_with_larger_alpha(
+                lambda: similarity.gram(np.arange(n), sigma),
+                residual,
+                [a for a in alphas if a >= alpha],
             )
         self.sigma_ = sigma
         self.X_fit_ = features
@@ -370,20 +377,6 @@ def _require_known(batch: Structures, species: Any) -> None:
             f'baseline="elements": molecule {molecule} contains {symbol_of(int(unknown[0]))}, '
             "which the training set lacks"
         )
-
-
-def _solve_with_larger_alpha(
-    similarity: Similarity, residual: Floats, sigma: float, alphas: Sequence[float]
-) -> tuple[Floats, float]:
-    """Solve with the first of ``alphas`` (ascending) that gives a positive definite matrix."""
-    rows = np.arange(len(residual))
-    for alpha in alphas:
-        try:
-            return solve(similarity.gram(rows, sigma), residual, alpha), alpha
-        except np.linalg.LinAlgError:
-            if alpha == alphas[-1]:
-                raise
-    raise AssertionError("alphas is never empty")
 
 
 def _as_columns(tuned: Tuned) -> dict[str, npt.NDArray[Any]]:

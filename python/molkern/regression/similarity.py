@@ -185,7 +185,7 @@ class Similarity:
         """What `tune` takes, for the rows in this order.
 
         The distances (several copies: the kernel matrices of all sigmas, in one pass) are computed
-        here when they fit into ``max_bytes``, else for each request.
+        here when they fit into ``max_bytes``, else as they are asked for.
         """
         if self.n_copies == 1 and (self.shares_distances or 8 * len(rows) ** 2 <= self.max_bytes):
             block = (
@@ -197,7 +197,20 @@ class Similarity:
         if 8 * len(sigmas) * len(rows) ** 2 <= self.max_bytes:
             stack = dict(zip(sigmas, self._direct(self.X[rows], None, list(sigmas)), strict=True))
             return lambda m, sigma: stack[sigma][:m, :m]
-        return lambda m, sigma: self._direct(self.X[rows[:m]], None, sigma)
+        return self._gram_on_demand(rows)
+
+    def _gram_on_demand(self, rows: Rows) -> Gram:
+        """Kernel matrices computed when asked for; the last ones are kept up to ``max_bytes``."""
+        kept: dict[tuple[int, float], Floats] = {}
+
+        def gram(m: int, sigma: float) -> Floats:
+            if (m, sigma) not in kept:
+                while kept and sum(k.nbytes for k in kept.values()) + 8 * m * m > self.max_bytes:
+                    kept.pop(next(iter(kept)))
+                kept[m, sigma] = self._direct(self.X[rows[:m]], None, sigma)
+            return kept[m, sigma]
+
+        return gram
 
     def _distances_between(self, rows: Rows, columns: Rows) -> Floats:
         self.prepare()

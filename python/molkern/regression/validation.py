@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.regression.baseline import fit_baseline
-from molkern.regression.linear import solve
+from molkern.regression.linear import blas_threads, solve
 
 __all__ = ["DEFAULT_ALPHAS", "Tuned", "default_sigmas", "tune"]
 
@@ -28,7 +28,7 @@ Gram = Callable[[int, float], Floats]
 DEFAULT_ALPHAS: tuple[float, ...] = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 FULL_GRID_ROWS = 500
 GROWTH = 4
-N_FINALISTS = 6
+N_FINALISTS = 4
 # Largest relative loss of score for which a narrower kernel is taken to larger training sets.
 NARROWER = 0.02
 # A move must lower the error by this much: neighbours that differ by rounding are not followed.
@@ -128,35 +128,30 @@ def tune(
     Notes
     -----
     Sets of up to 500 are searched completely. For larger ones the sizes n, n/4, n/16 ... down to
-    500 or less are used, smallest first: the whole grid; from each set the 6 (then 3, then 1) best
+    500 or less are used, smallest first: the whole grid; from each set the 4 (then 2, then 1) best
     values of ``sigma``, each with its best ``alpha``, go to the next. On all n structures then
     every ``alpha`` is tried with the best ``sigma``, and the search moves to the best neighbour on
     the grid — the next ``sigma`` or ``alpha``, or both in opposite directions, in which they
     compensate each other — while that lowers the score by more than 0.1 %.
 
-    Deterministic. On equal scores the larger ``alpha``, then the larger ``sigma`` wins.
+    Below 3000 structures the BLAS runs in one thread (through threadpoolctl, where it is
+    installed), so that the choice does not depend on the number of threads. On equal scores the
+    larger ``alpha``, then the larger ``sigma`` wins.
     """
     if not 2 <= cv <= len(y):
         raise ValueError(f"cv={cv}: expected 2 <= cv <= {len(y)} structures")
     if not len(sigmas) or not len(alphas):
         raise ValueError("sigmas and alphas: expected at least one value of each, found none")
     search = _Search(gram, y, sorted(sigmas), sorted(alphas), cv, baseline, counts)
-    levels = [len(y)]
-    while not full and levels[0] > FULL_GRID_ROWS:
-        levels.insert(0, -(-levels[0] // GROWTH))
-    points = search.points
-    for k, m in enumerate(levels[:-1]):
-        points = search.best_of(m, points, max(1, N_FINALISTS >> k))
-    best = search.best_of(len(y), points, 1)[0]
-    best = search.best_of(len(y), [(best[0], j) for j in range(len(alphas))], 1)[0]
-    best = best if full else search.walk(len(y), best)
-    score = search.score(len(y), best)
-    if not np.isfinite(score):
-        raise np.linalg.LinAlgError(
-            f"no kernel matrix is positive definite for alpha in {list(search.alphas)}: "
-            "include a larger alpha"
-        )
-    narrow = search.narrowest(len(y), best)
+    with blas_threads(None, rows=len(y)):
+        best = search.best(full)
+        score = search.score(len(y), best)
+        if not np.isfinite(score):
+            raise np.linalg.LinAlgError(
+                f"no kernel matrix is positive definite for alpha in {list(search.alphas)}: "
+                "include a larger alpha"
+            )
+        narrow = search.narrowest(len(y), best)
     return Tuned(*search.values(best), score, *search.values(narrow), tuple(search.table()))
 
 
@@ -187,6 +182,21 @@ class _Search:
 
     def table(self) -> list[tuple[int, float, float, float]]:
         return [(m, *self.values((i, j)), score) for (m, i, j), score in self.scores.items()]
+
+    def best(self, full: bool) -> Point:
+        """The search described in `tune`."""
+        n = len(self.y)
+        levels = [n]
+        while not full and levels[0] > FULL_GRID_ROWS:
+            levels.insert(0, -(-levels[0] // GROWTH))
+        points = self.points
+        for k, m in enumerate(levels[:-1]):
+            points = self.best_of(m, points, max(1, N_FINALISTS >> k))
+        best = self.best_of(n, points, 1)[0]
+        if full:
+            return best
+        line = [(best[0], j) for j in range(len(self.alphas))]
+        return self.walk(n, self.best_of(n, line, 1)[0])
 
     def best_of(self, m: int, points: Sequence[Point], n_best: int) -> list[Point]:
         """The best alpha of each sigma on the first m structures; of these the best few.

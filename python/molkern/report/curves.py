@@ -7,11 +7,21 @@ import pandas as pd
 
 from molkern.study import Result
 
-__all__ = ["STAGES", "check", "final", "label", "microseconds", "short", "wins"]
+__all__ = [
+    "KERNEL_NAMES",
+    "STAGES",
+    "check",
+    "final",
+    "label",
+    "microseconds",
+    "short",
+    "wins",
+    "with_scatter",
+]
 
 STAGES = ("representation", "kernel", "tune", "fit", "predict")
 _ONE_VALUE = ("dataset", "property", "unit", "baseline")
-_KERNEL_NAMES = {"laplacian": "Laplacian", "gaussian": "Gaussian"}
+KERNEL_NAMES = {"laplacian": "Laplacian", "gaussian": "Gaussian"}
 
 
 def check(result: Result) -> pd.DataFrame:
@@ -53,7 +63,7 @@ def label(representation: str, kernel: str) -> str:
     >>> label("Bag of bonds", "laplacian")
     'Bag of bonds, Laplacian'
     """
-    return f"{representation}, {_KERNEL_NAMES.get(kernel, kernel)}"
+    return f"{representation}, {KERNEL_NAMES.get(kernel, kernel)}"
 
 
 def short(value: float) -> str:
@@ -69,6 +79,23 @@ def short(value: float) -> str:
     rounded = float(f"{value:.3g}")  # 9.996 has its first digit before the ten
     digits = max(0, 2 - int(np.floor(np.log10(abs(rounded)))))
     return f"{value:.{digits}f}"
+
+
+def with_scatter(mean: float, std: float) -> str:
+    """Mean ± standard deviation, with as many decimals as the mean; the mean alone without one.
+
+    Examples
+    --------
+    >>> with_scatter(2.4813, 0.1237), with_scatter(24.81, float("nan"))
+    ('2.48 ± 0.12', '24.8')
+    """
+    words = short(mean)
+    if np.isnan(std):
+        return words
+    if "e" in words:
+        return f"{words} ± {std:.1g}"
+    digits = len(words.partition(".")[2])
+    return f"{words} ± {std:.{digits}f}"
 
 
 def final(result: Result) -> pd.DataFrame:

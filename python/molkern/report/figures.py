@@ -23,13 +23,13 @@ __all__ = ["cost", "learning_curves"]
 Marks = dict[tuple[str, str], Mark]
 
 _WIDTH, _NARROW_WIDTH = 7.8, 3.9  # inches
-_LETTER = 0.067  # inches; mean width of a letter of the words beside the curves
+_LETTER = 0.062  # inches; mean width of a letter of the words beside the curves
 _STAGE_FACES = {
     "representation": ("#0b4f7d", ""),
     "kernel": ("#c6dcec", ""),
     "tune": ("#6aaed6", "////"),
     "fit": ("#d9a520", ""),
-    "predict": ("#f4e6b0", "...."),
+    "predict": ("#f4e6b0", "xxxx"),
 }
 _STAGE_WORDS = {"tune": "choice of sigma, alpha", "predict": "prediction"}
 
@@ -97,7 +97,7 @@ def cost(result: Result, *, narrow: bool = False) -> Figure:
     ]
     with rc_context(RC):
         bars = 0.9 + len(rows) * (0.45 if narrow else 0.27)
-        figure, axes, side = _canvas(rows, narrow, height=3.5, below=bars + 0.5)
+        figure, axes, side = _canvas(rows, narrow, height=3.5, below=bars + 0.3)
         for time, (_, row) in zip(times, rows.iterrows(), strict=True):
             _errorbar(axes, [time], row.to_frame().T, style[row["representation"], row["kernel"]])
         known = [time for time in times if math.isfinite(time)] or [1.0]
@@ -195,7 +195,7 @@ def _names(
     Beside a learning curve a name stands where its curve ends; names that would overlap are moved
     apart, and joined to the end by a thin line.
     """
-    height = side.get_position().height * side.get_figure().get_size_inches()[1]
+    width, height = _inches(side)
     errors = rows["mae"].to_numpy(dtype=float)
     if narrow or not at_ends:
         step = 0.2 / height
@@ -205,9 +205,8 @@ def _names(
         low, high = np.log(axes.get_ylim())
         starts = list((np.log(np.maximum(errors, math.exp(low))) - low) / (high - low))
         places = spread(starts, 0.175 / height, 0.02, 0.98)
-    side.set_xlim(0, side.get_position().width * side.get_figure().get_size_inches()[0])
+    side.set_xlim(0, width)
     side.set_ylim(0, 1)
-    right = side.get_xlim()[1]
     begin = 0.32 if at_ends and not narrow else 0.05
     for row, start, place in zip(rows.itertuples(), starts, places, strict=True):
         mark = style[row.representation, row.kernel]
@@ -218,7 +217,14 @@ def _names(
         side.plot([begin, begin + 0.18, begin + 0.36], [place] * 3, markevery=[1], **sample)
         words = label(row.representation, row.kernel)
         side.text(begin + 0.45, place, words, va="center", fontsize=8.0)
-        side.text(right, place, short(row.mae), va="center", ha="right", fontsize=8.0)
+        side.text(width, place, short(row.mae), va="center", ha="right", fontsize=8.0)
+
+
+def _inches(axes: Axes) -> tuple[float, float]:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    width, height = figure.get_size_inches() * axes.get_position().size
+    return float(width), float(height)
 
 
 def _stages(figure: Figure, rows: pd.DataFrame, narrow: bool, bars: float) -> None:
@@ -233,24 +239,30 @@ def _stages(figure: Figure, rows: pd.DataFrame, narrow: bool, bars: float) -> No
         seconds = rows[f"seconds_{stage}"].to_numpy(dtype=float)
         colour, hatch = _STAGE_FACES[stage]
         words = _STAGE_WORDS.get(stage, stage)
-        look = {"color": colour, "edgecolor": INK, "linewidth": 0.6, "hatch": hatch}
+        look: dict[str, Any] = {"color": colour, "edgecolor": INK, "linewidth": 0.6, "hatch": hatch}
         size = 0.4 if narrow else 0.62
         axes.barh(places, seconds, left=start, height=size, label=words, **look)
         start = start + seconds
     for place, total, words in zip(places, start, names, strict=True):
-        axes.text(total, place, f" {short(total)} s", va="center", fontsize=8.0)
+        beside: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{short(total)} s", (total, float(place)), fontsize=8.0, **beside)
         if narrow:
-            axes.text(0.0, place - 0.27, words, va="bottom", fontsize=8.0)
+            axes.text(0.0, float(place) - 0.27, words, va="bottom", fontsize=8.0)
     axes.set_yticks([] if narrow else places, [] if narrow else names, fontsize=8.0)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.5, -0.8 if narrow else -0.5)
     axes.grid(False, axis="y")
     axes.set_xlim(0, max(float(start.max()), 1e-9) * 1.02)
     axes.set_xlabel(f"Seconds in one run at N = {rows['n_train'].iloc[0]}")
-    key = {"handlelength": 1.3, "columnspacing": 1.1, "handletextpad": 0.5, "fontsize": 8.0}
-    columns = 2 if narrow else len(STAGES)
+    key: dict[str, Any] = {
+        "handlelength": 1.3,
+        "columnspacing": 1.1,
+        "handletextpad": 0.5,
+        "fontsize": 8.0,
+    }
+    columns, above = (2, 0.22) if narrow else (len(STAGES), 0.0)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="upper left" if narrow else "upper right",
-        bbox_to_anchor=(0.02 if narrow else 0.99, (bars + 0.12) / figure.get_size_inches()[1]),
+        bbox_to_anchor=(0.01 if narrow else 0.99, (bars + above) / figure.get_size_inches()[1]),
         ncols=columns, frameon=False, **key,
     )  # fmt: skip

@@ -28,7 +28,7 @@ _LINES: Mapping[str, Any] = {
     "polynomial": (0, (5, 1.5, 1, 1.5)),
 }
 
-RC: dict[str, Any] = {
+RC: Any = {  # Any: older matplotlib wants text as keys, newer the literal names
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.labelsize": 9.0,

@@ -90,8 +90,8 @@ class Store:
 
     def path(self, specification: dict[str, Any]) -> Path:
         """File of a task, whether it exists or not."""
-        key = canonical({"specification": specification, "values_version": VALUES_VERSION})
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        key = {"specification": specification, "values_version": VALUES_VERSION}
+        return self.folder / f"{_digest(key)}.json"
 
     def get(self, specification: dict[str, Any]) -> dict[str, Any] | None:
         """Result of a task, or None when there is none that can be read.
@@ -113,6 +113,8 @@ class Store:
             content = json.loads(text)
             if canonical(content["specification"]) != canonical(specification):
                 raise ValueError("it belongs to another task")
+            if content["result_sha256"] != _digest(content["result"]):
+                raise ValueError("its result was changed")
             return {str(name): value for name, value in content["result"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _warn_unusable(path, f"{type(error).__name__}: {error}")
@@ -127,6 +129,7 @@ class Store:
             "molkern": molkern.__version__,
             "host": platform.node(),
             "result": result,
+            "result_sha256": _digest(result),
         }
         temporary = self.folder / f".{path.stem}.{os.getpid()}.tmp"
         with open(temporary, "w", encoding="utf-8") as file:
@@ -143,6 +146,11 @@ class Store:
                     path.unlink()
             except OSError:
                 continue  # Another process was faster, or may keep it.
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def _warn_unusable(path: Path, reason: str) -> None:

@@ -1,9 +1,9 @@
 """The tasks of a learning curve: one choice of parameters or one fit each, stored when done.
 
-Cost at QM7's size (7165 structures, N = 5732) on one core: distances of all structures 0.4 s or
-more, once for each representation and kernel; the factorisation 63 Gflop, 1.9 s, for each fold;
-sigma and alpha at 2000 structures about 20 scores of 5 x 1.4 Gflop, 4 s, for each fold. Eight
-random copies: 64 times the distances, in one pass for all sigmas that are needed.
+Cost at QM7's size (7165 structures, N = 5732) on one core: distances of all structures 1 s,
+once for each representation and kernel; the factorisation 63 Gflop, 1.3 s, for each fold; sigma
+and alpha at 2000 structures about 20 scores of 5 x 1.4 Gflop, 5 s, for each fold. Eight random
+copies: 64 times the distances, in one pass for all sigmas that are needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from molkern.datasets import Dataset
 from molkern.regression.baseline import fit_baseline
-from molkern.regression.linear import predict_in_blocks, solve
+from molkern.regression.linear import blas_threads, predict_in_blocks, solve_with_larger_alpha
 from molkern.regression.similarity import Similarity
 from molkern.regression.validation import DEFAULT_ALPHAS, default_sigmas, tune
 from molkern.study import models
@@ -140,10 +140,12 @@ class _Run:
             return found
         similarity = self.similarity
         for batch in similarity.batches(sorted({choice["sigma"] for *_, choice in pending})):
-            self._timed_kernel(partial(similarity.hold, batch))
+            if similarity.n_copies > 1:
+                self._timed_kernel(partial(similarity.hold, batch))
             for split, n, specification, choice in pending:
                 if choice["sigma"] in batch:
-                    result = self._fit(split, n, choice)
+                    with blas_threads(None, rows=n):
+                        result = self._fit(split, n, choice)
                     if self.plan.store:
                         self.plan.store.put(specification, result)
                     found[split.seed, split.fold, n] = result
@@ -162,14 +164,15 @@ class _Run:
             n_threads=self.plan.n_threads,
             max_bytes=self.plan.max_bytes,
         )
-        self._timed_kernel(similarity.prepare)
+        if similarity.n_copies == 1:
+            self._timed_kernel(similarity.prepare)
         return similarity
 
     def _timed_kernel(self, compute: Callable[[], None]) -> None:
         self._report("kernel", 0, 1)
         start = time.perf_counter()
         compute()
-        self.seconds_shared += time.perf_counter() - start
+        self.seconds_shared = time.perf_counter() - start
         self._report("kernel", 1, 1)
 
     def _tune(self, split: Split, m: int) -> dict[str, Any]:
@@ -202,24 +205,24 @@ class _Run:
         )
         base = fit_baseline(plan.baseline, plan.y[rows], counts)
         residual = plan.y[rows] - base.predict(n, counts)
-        clock = [time.perf_counter()]
-        for alpha in [a for a in DEFAULT_ALPHAS if a >= choice["alpha"]]:
-            clock = [time.perf_counter()]
-            gram = similarity.gram(rows, sigma)
-            clock.append(time.perf_counter())
-            try:
-                coefficients = solve(gram, residual, alpha)
-                break
-            except np.linalg.LinAlgError:
-                if alpha == DEFAULT_ALPHAS[-1]:
-                    raise
-        del gram
-        clock.append(time.perf_counter())
+        seconds_kernel = 0.0
+
+        def gram() -> Floats:
+            nonlocal seconds_kernel
+            start = time.perf_counter()
+            matrix = similarity.gram(rows, sigma)
+            seconds_kernel = time.perf_counter() - start
+            return matrix
+
+        start = time.perf_counter()
+        alphas = [a for a in DEFAULT_ALPHAS if a >= choice["alpha"]]
+        coefficients, alpha = solve_with_larger_alpha(gram, residual, alphas)
+        solved = time.perf_counter()
         predicted = predict_in_blocks(
             lambda block: similarity.cross(test[block], rows, sigma), len(test), coefficients
         )
         predicted += base.predict(len(test), test_counts)
-        clock.append(time.perf_counter())
+        finished = time.perf_counter()
         error = np.abs(predicted - plan.y[test])
         return {
             "n_test": len(test),
@@ -230,10 +233,10 @@ class _Run:
             "alpha": alpha,
             "n_features": self.features.X.shape[1] // self.features.n_copies,
             "seconds_representation": self.features.seconds,
-            "seconds_kernel": self.seconds_shared + clock[1] - clock[0],
+            "seconds_kernel": self.seconds_shared + seconds_kernel,
             "seconds_tune": choice["seconds_tune"],
-            "seconds_fit": clock[2] - clock[1],
-            "seconds_predict": clock[3] - clock[2],
+            "seconds_fit": solved - start - seconds_kernel,
+            "seconds_predict": finished - solved,
         }
 
     def _row(self, split: Split, n: int, values: dict[str, Any]) -> dict[str, Any]:

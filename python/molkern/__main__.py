@@ -1,0 +1,7 @@
+"""``python -m molkern`` is the command ``molkern``."""
+
+import sys
+
+from molkern.cli import main
+
+sys.exit(main())

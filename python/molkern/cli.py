@@ -1,0 +1,317 @@
+"""The command ``molkern``: compare representations on data, look after data, describe itself.
+
+Wrong input gives one line on stderr and exit code 2; ``MOLKERN_DEBUG=1`` shows the traceback, too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+try:
+    import typer
+
+    from molkern import terminal
+except ImportError as error:  # the compiled package is useful without the command line
+    _MISSING: ImportError | None = error
+else:
+    _MISSING = None
+
+if TYPE_CHECKING:
+    from molkern.datasets import Dataset
+
+__all__ = ["main"]
+
+_INSTALL = 'pip install "molkern[study]"'
+_NO_DATA = """\
+molkern: error: compare needs DATA, a name or a file
+  your own molecules:  molkern compare my.xyz --property energy --unit eV
+  a published set:     molkern data fetch qm7, then: molkern compare qm7
+  files already here:  set MOLKERN_DATA to their folder; "molkern data list" shows what is found
+"""
+_EXTRAS = ("ase", "h5py", "jinja2", "matplotlib", "pandas", "pooch", "rich", "scipy",
+           "threadpoolctl", "typer")  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        None: those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 for wrong input or a missing package, 130 after Ctrl-C.
+    """
+    if _MISSING is not None:
+        return _fail(f"the command line needs the package {_MISSING.name}: {_INSTALL}")
+    usage: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            code = _app()(args=arguments, prog_name="molkern", standalone_mode=False)
+            return int(code or 0)
+        except usage as wrong:
+            return _fail(wrong.format_message())
+        except (KeyboardInterrupt, typer.Abort):
+            return _fail("interrupted", code=130)
+        except ImportError as missing:
+            _debug()
+            words = str(missing)
+            package = f"needs the package {missing.name}: {_INSTALL}"
+            return _fail(words if "pip install" in words else package)
+        except (ValueError, TypeError, OSError, MemoryError) as wrong:
+            _debug()
+            return _fail(str(wrong) or type(wrong).__name__)
+
+
+def _fail(message: str, code: int = 2) -> int:
+    print(f"molkern: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _debug() -> None:
+    if os.environ.get("MOLKERN_DEBUG"):
+        traceback.print_exc()
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"molkern: note: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _app() -> Any:
+    """The Typer application; made here so that this file can be read without Typer."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_root)
+    app.command()(compare)
+    data = typer.Typer(help="List, fetch and verify the known data sets.")
+    data.command("list")(data_list)
+    data.command("fetch")(data_fetch)
+    data.command("verify")(data_verify)
+    app.add_typer(data, name="data")
+    app.command()(info)
+    return app
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Representations of molecules for machine learning: which one, at what accuracy and cost?"""
+    import molkern
+
+    if version:
+        print(f"molkern {molkern.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def compare(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="Name of a data set, or a file: extended XYZ, .npz, ASE database, ..."),
+    ] = None,
+    property: Annotated[str | None, typer.Option(help="What is learnt, e.g. energy.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of the property, e.g. eV.")] = None,
+    length_unit: Annotated[
+        str | None, typer.Option(help="Unit of the positions in a file that does not say.")
+    ] = None,
+    representations: Annotated[
+        str | None, typer.Option(help="Names with commas. Default: four of them.")
+    ] = None,
+    kernels: Annotated[str, typer.Option(help="Names with commas.")] = "laplacian,gaussian",
+    sizes: Annotated[
+        str | None, typer.Option(help="Training-set sizes with commas, e.g. 100,200,500.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds with commas; with official folds default 0.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="none, mean or elements.")] = None,
+    n_tune: Annotated[
+        int, typer.Option(help="Largest size at which sigma and alpha are chosen.")
+    ] = 2000,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report. Default: molkern-report/<data>.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
+    ] = None,
+    n_threads: Annotated[int | None, typer.Option(help="Default: all allowed cores.")] = None,
+) -> None:
+    """Learning curves and cost of every representation on DATA, and a report.
+
+    The same command, given again, continues where it was stopped.
+    """
+    if data is None:
+        print(_NO_DATA, end="", file=sys.stderr)
+        raise typer.Exit(2)
+    from molkern import study
+
+    chosen = _names("representations", representations, list(study.REPRESENTATIONS))
+    options: dict[str, Any] = {
+        "kernels": _names("kernels", kernels, ["laplacian", "gaussian"]),
+        "sizes": _integers("sizes", sizes, 1),
+        "seeds": _integers("seeds", seeds, 0),
+        "baseline": _one_of("baseline", baseline, ["none", "mean", "elements"]),
+        "n_tune": n_tune,
+        "n_threads": _at_least_one(n_threads),
+    }
+    dataset = _load(data, property, unit, length_unit)
+    folder = _writable(out or Path("molkern-report") / re.sub(r"[^\w.+-]", "_", dataset.name))
+    options["store"] = study.Store(store or folder / "store")
+    terminal.describe(dataset)
+    _study_and_report(dataset, chosen, options, folder)
+
+
+def _study_and_report(
+    dataset: Dataset, chosen: list[str] | None, options: dict[str, Any], folder: Path
+) -> None:
+    from molkern import report, study
+
+    try:
+        with terminal.ProgressBars() as bars:
+            result = study.compare(dataset, chosen, progress=bars, **options)
+        files = report.write(result, folder, environment=_environment(options["n_threads"]))
+    except KeyboardInterrupt:
+        place = options["store"].folder
+        message = f"interrupted; finished results are in {place}, the same command continues"
+        raise typer.Exit(_fail(message, code=130)) from None
+    terminal.show(result, files)
+
+
+def data_list() -> None:
+    """The known data sets, and where each is or would come from."""
+    from molkern import datasets
+
+    terminal.show_available(datasets.available())
+
+
+def data_fetch(name: Annotated[str, typer.Argument(help='A name of "molkern data list".')]) -> None:
+    """Make sure that a data set is on this machine; download it if it is not."""
+    from molkern import datasets
+
+    _check_registered(name)
+    print(datasets.fetch(name))
+
+
+def data_verify(
+    name: Annotated[str, typer.Argument(help='A name of "molkern data list".')],
+) -> None:
+    """Verify the file of a data set by its hash and by what it holds."""
+    from molkern import datasets
+
+    _check_registered(name)
+    found = datasets.verify(name)
+    checks = f"content: {', '.join(found.checks)}" if found.checks else "content: not described"
+    terminal.pairs([("file", str(found.path)), ("SHA-256", found.sha256),
+                    ("verified", found.verified), ("checks", checks)])  # fmt: skip
+
+
+def info() -> None:
+    """Version, compiler, instruction set, threads, data folder, and packages found."""
+    import molkern
+    from molkern.datasets import cache
+
+    facts = {**molkern.build_info(), "python": sys.version.split()[0]}
+    facts["numpy"] = importlib.metadata.version("numpy")
+    facts["MOLKERN_DATA"] = os.environ.get("MOLKERN_DATA") or "not set"
+    try:
+        facts["cache"] = cache.cache_folder()
+    except ImportError as missing:
+        facts["cache"] = str(missing)
+    for name in _EXTRAS:
+        try:
+            facts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            facts[name] = f"not installed ({_INSTALL})"
+    terminal.pairs([(name, str(value)) for name, value in facts.items()])
+
+
+def _load(data: str, property: str | None, unit: str | None, length_unit: str | None) -> Dataset:
+    from molkern import datasets
+
+    if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
+        _check_registered(data)
+    dataset = datasets.load(data, property=property, unit=unit, length_unit=length_unit)
+    if not dataset.default_target:
+        raise ValueError(f"{data}: no property found that could be learnt")
+    return dataset
+
+
+def _check_registered(name: str) -> None:
+    """Raise for a name that is neither a data set nor, by its look, a file."""
+    from molkern import datasets
+
+    known = [line.name for line in datasets.available()]
+    key = name.lower().replace("_", "-")
+    if key in known or key.removesuffix("-acid") in known:
+        return
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else '; "molkern data list" names them'
+    raise ValueError(f"no data set or file {name!r}{hint}")
+
+
+def _names(option: str, text: str | None, known: list[str]) -> list[str] | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ValueError(f"--{option}: expected one of {', '.join(known)}, found {text!r}")
+    for name in names:
+        _one_of(option, name, known)
+    return names
+
+
+def _one_of(option: str, name: str | None, known: list[str]) -> str | None:
+    if name is not None and name not in known:
+        raise ValueError(f"--{option}: expected one of {', '.join(known)}, found {name!r}")
+    return name
+
+
+def _integers(option: str, text: str | None, least: int) -> list[int] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise ValueError(
+            f"--{option}: expected integers of at least {least} with commas, found {text!r}"
+        )
+    return [int(part) for part in parts]
+
+
+def _at_least_one(n_threads: int | None) -> int | None:
+    if n_threads is not None and n_threads < 1:
+        raise ValueError(f"--n-threads: expected at least 1, found {n_threads}")
+    return n_threads
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made; find out before computing that the report can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}.tmp"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"--out: cannot write to the folder {folder}: {error.strerror}") from error
+    return folder
+
+
+def _environment(n_threads: int | None) -> dict[str, object]:
+    import molkern
+
+    build = molkern.build_info()
+    threads = n_threads or build["n_threads"]
+    return {"Computed with": f"{threads} threads, {build['isa']}, compiler {build['compiler']}"}

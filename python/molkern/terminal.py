@@ -1,0 +1,163 @@
+"""What the command line shows: progress, tables, facts (Rich)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from molkern.datasets import Availability, Dataset
+    from molkern.study import Progress as Step
+    from molkern.study import Result
+
+__all__ = ["ProgressBars", "describe", "pairs", "show", "show_available"]
+
+_STAGES = {
+    "representation": "representation",
+    "kernel": "distances and kernel",
+    "tune": "choice of sigma and alpha",
+    "fit": "learning curve",
+}
+
+
+class ProgressBars:
+    """Two bars on stderr, all models and the stage of the present one; lines if it is a file."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._all = self._bars.add_task("models", count="")
+        self._stage = self._bars.add_task("", count="")
+        self._seen: tuple[int, str] | None = None
+        self._share = {"tune": 0.0, "fit": 0.0}
+
+    def __enter__(self) -> ProgressBars:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def __call__(self, step: Step) -> None:
+        """Show a step of the study."""
+        if self._seen is None or self._seen[0] != step.model:
+            self._share = {"tune": 0.0, "fit": 0.0}
+            if not self._console.is_terminal:
+                words = f"model {step.model + 1} of {step.n_models}: {step.label}"
+                print(words, file=sys.stderr, flush=True)
+        if self._seen != (step.model, step.stage):
+            self._seen = (step.model, step.stage)
+            self._bars.reset(self._stage)
+        if step.stage in self._share:
+            self._share[step.stage] = step.completed / max(step.total, 1)
+        done = step.model + sum(self._share.values()) / 2
+        count = f"{step.model + 1} of {step.n_models}"
+        self._bars.update(
+            self._all, description=step.label, completed=done, total=step.n_models, count=count
+        )
+        self._bars.update(
+            self._stage,
+            description=f"  {_STAGES.get(step.stage, step.stage)}",
+            completed=step.completed,
+            total=step.total,
+            count=f"{step.completed} of {step.total}",
+        )
+
+
+def describe(dataset: Dataset) -> None:
+    """What is learnt from, before it takes time."""
+    console = _console()
+    target = dataset.default_target
+    words = f"{dataset.name}: {len(dataset)} structures, {target} in {dataset.units[target]}"
+    console.print(Text(words, style="bold"))
+    for note in dataset.notes:
+        console.print(Text(f"note: {note}"), soft_wrap=True)
+
+
+def show(result: Result, files: Sequence[Path]) -> None:
+    """The result of a comparison: table, words, and where the files are."""
+    from molkern import report
+
+    console = _console()
+    rows = report.overview(result).drop(columns=["RMSE", "Largest error"])
+    columns = _fitting({name: [name, *rows[name]] for name in rows.columns}, console.width)
+    unit = result.frame["unit"].iloc[0]
+    unit = "unit unknown" if unit == "unknown" else unit
+    table = Table(title=Text(f"Mean absolute error, {unit}"), title_justify="left")
+    for name in columns:
+        right = name != "Model"
+        table.add_column(
+            Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
+    for _, row in rows.iterrows():
+        table.add_row(*(Text(row[name]) for name in columns))
+    console.print(table)
+    for sentence in report.sentences(result):
+        console.print(Text(sentence))
+    console.print(Text("\nwritten:"))
+    for path in files:
+        console.print(Text(f"  {path}"), soft_wrap=True)
+
+
+def _fitting(columns: dict[str, list[str]], width: int) -> list[str]:
+    """Columns for a terminal: the smallest sizes give way, the largest stays."""
+    names = list(columns)
+    needed = {name: max(map(len, entries)) + 3 for name, entries in columns.items()}
+    needed["Model"] = min(needed["Model"], 26)
+    sizes = [name for name in names if name.startswith("N = ")]
+    for name in sizes[:-1]:
+        if sum(needed[kept] for kept in names) + 1 <= width:
+            break
+        names.remove(name)
+    return names
+
+
+def show_available(lines: Sequence[Availability]) -> None:
+    """Table of the known data sets."""
+    console = _console(minimum=180)
+    names = ["name", "property", "where", "checked by", "what"]
+    names = names if console.width >= 130 else names[:3]
+    table = Table(*names)
+    for line in lines:
+        target = f"{line.target}, {line.unit}" if line.target else "none"
+        where = line.place if line.path is None else f"{line.place}: {line.path.name}"
+        entries = (line.name, target, where, line.check, line.title)
+        table.add_row(*map(Text, entries[: len(names)]))
+    console.print(table)
+
+
+def pairs(facts: Sequence[tuple[str, str]]) -> None:
+    """Lines of a word and its value."""
+    width = max(len(word) for word, _ in facts)
+    for word, value in facts:
+        print(f"{word.ljust(width)}  {value}")
+
+
+def _console(minimum: int = 120) -> Console:
+    """Console on stdout; a file or pipe has room for the whole table."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, minimum))
+    return console
