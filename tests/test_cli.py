@@ -14,7 +14,7 @@ from ase.build import molecule
 from ase.io import write
 
 import molkern
-from molkern import cli
+from molkern import cli, terminal
 from molkern.study import Result
 
 NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4"]
@@ -321,3 +321,12 @@ def test_module_and_script_are_the_same():
     if os.path.exists(script):
         done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60)
         assert done.stdout == f"molkern {molkern.__version__}\n"
+
+
+def test_table_fits_the_terminal():
+    columns = {"Model": ["Model", "x" * 40]}
+    columns |= {f"N = {n}": [f"N = {n}", "12.34 ± 0.56"] for n in (100, 200, 500, 1000)}
+    columns |= {"Slope": ["Slope", "-0.50"]}
+    assert terminal._fitting(columns, 200) == list(columns)
+    assert terminal._fitting(columns, 70) == ["Model", "N = 500", "N = 1000", "Slope"]
+    assert terminal._fitting(columns, 10) == ["Model", "N = 1000", "Slope"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -221,8 +221,7 @@ def _names(
 
 
 def _inches(axes: Axes) -> tuple[float, float]:
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = cast(Figure, axes.get_figure())
     width, height = figure.get_size_inches() * axes.get_position().size
     return float(width), float(height)
 
