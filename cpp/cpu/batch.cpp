@@ -133,29 +133,43 @@ std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Rea
 }
 
 template <typename Real>
-void laplacian(const Real* x, std::size_t n, const Real* y, std::size_t m, std::size_t n_features,
-               std::size_t n_copies, Similarity similarity, const Real* scales,
-               std::size_t n_scales, Real* out, int n_threads) {
+void pairwise(const Real* x, std::size_t n, const Real* y, std::size_t m, std::size_t n_features,
+              std::size_t n_copies, Metric metric, Similarity similarity, const Real* scales,
+              std::size_t n_scales, Real* out, int n_threads) {
     if (n == 0 || m == 0) return;
-    const PairwiseTask<Real> task{
-        x, n, y, m, n_features, n_copies, x == y && n == m, similarity, scales, n_scales, out};
+    const bool symmetric = x == y && n == m;
+    const KernelsFor<Real>& table = kernels_for<Real>(kernels());
+    std::vector<Real> x_norms, y_norms;
+    if (metric == Metric::euclidean) {
+        x_norms.resize(n * n_copies);
+        table.squared_norms(x, n * n_copies, n_features, x_norms.data());
+        y_norms.resize(symmetric ? 0 : m * n_copies);
+        table.squared_norms(y, y_norms.size(), n_features, y_norms.data());
+    }
+    const PairwiseTask<Real> task{x,
+                                  n,
+                                  y,
+                                  m,
+                                  n_features,
+                                  n_copies,
+                                  symmetric,
+                                  metric,
+                                  x_norms.data(),
+                                  symmetric ? x_norms.data() : y_norms.data(),
+                                  similarity,
+                                  scales,
+                                  n_scales,
+                                  out};
     const int threads = threads_in_use(n_threads);
-    const Scratch<Real> scratch(laplacian_scratch(n_features, n_copies, n_scales), threads);
-    const auto kernel = kernels_for<Real>(kernels()).laplacian;
+    const Scratch<Real> scratch(pairwise_scratch(n_features, n_copies, n_scales), threads);
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         for (std::size_t column = begin; column < end; ++column)
-            kernel(task, column, scratch.of(thread));
+            table.pairwise(task, column, scratch.of(thread));
     };
     // Per pair: 0.07 ns a feature, 1 ns an exponential.
     const double pairs = static_cast<double>(n) * tile * static_cast<double>(n_copies * n_copies);
     const double cost = 0.07 * static_cast<double>(n_features) + static_cast<double>(n_scales);
     parallel_for((m + tile - 1) / tile, items_per_range(pairs * cost), n_threads, body);
-}
-
-template <typename Real>
-void finish_panel(const Panel<Real>& panel) {
-    const Scratch<Real> scratch(panel_scratch(panel.rows, panel.columns, panel.n_copies), 1);
-    kernels_for<Real>(kernels()).finish_panel(panel, scratch.of(0));
 }
 
 template <typename Real>
@@ -172,9 +186,9 @@ void from_distances(const Real* distances, std::size_t n, Similarity similarity,
     template std::size_t coulomb_matrix<Real>(const Molecules&, const CoulombParameters&, Real*,   \
                                               int);                                                \
     template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, Real*, int);   \
-    template void laplacian<Real>(const Real*, std::size_t, const Real*, std::size_t, std::size_t, \
-                                  std::size_t, Similarity, const Real*, std::size_t, Real*, int);  \
-    template void finish_panel<Real>(const Panel<Real>&);                                          \
+    template void pairwise<Real>(const Real*, std::size_t, const Real*, std::size_t, std::size_t,  \
+                                 std::size_t, Metric, Similarity, const Real*, std::size_t, Real*, \
+                                 int);                                                             \
     template void from_distances<Real>(const Real*, std::size_t, Similarity, Real, Real*, int);
 MOLKERN_INSTANTIATE(float)
 MOLKERN_INSTANTIATE(double)

@@ -20,10 +20,10 @@ std::size_t bags(const Molecules& molecules, const BagParameters& parameters, st
                  std::size_t last, double* scratch, Real* out);
 
 template <typename Real>
-void laplacian_columns(const PairwiseTask<Real>& task, std::size_t column, Real* scratch);
+void pairwise_columns(const PairwiseTask<Real>& task, std::size_t column, Real* scratch);
 
 template <typename Real>
-void panel_values(const Panel<Real>& panel, Real* scratch);
+void squared_norms(const Real* x, std::size_t n, std::size_t n_features, Real* norms);
 
 template <typename Real>
 void kernel_of_distances(const Real* distances, std::size_t n, Similarity similarity, Real scale,

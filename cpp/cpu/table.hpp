@@ -13,9 +13,11 @@ namespace molkern {
 /// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
 constexpr std::size_t eigenvalue_lanes = 16;
 
-/// Rows and columns of a tile of a Laplacian Gram matrix.
-constexpr std::size_t tile = 32;
+/// Rows and columns of a tile of a Gram matrix.
+constexpr std::size_t tile = 48;
 
+/// As pairwise. x_norms [n, n_copies] and y_norms [m, n_copies] hold the squared norms of the rows
+/// for the Euclidean metric.
 template <typename Real>
 struct PairwiseTask {
     const Real* x;
@@ -24,6 +26,9 @@ struct PairwiseTask {
     std::size_t m;
     std::size_t n_features, n_copies;
     bool symmetric;
+    Metric metric;
+    const Real* x_norms;
+    const Real* y_norms;
     Similarity similarity;
     const Real* scales;
     std::size_t n_scales;
@@ -41,9 +46,10 @@ struct KernelsFor {
                                  Real* out);
     std::size_t (*bag_of_bonds)(const Molecules&, const BagParameters&, std::size_t first,
                                 std::size_t last, double* scratch, Real* out);
-    /// The columns of tile `column` of a Laplacian Gram matrix.
-    void (*laplacian)(const PairwiseTask<Real>&, std::size_t column, Real* scratch);
-    void (*finish_panel)(const Panel<Real>&, Real* scratch);
+    /// The columns of tile `column` of a Gram matrix.
+    void (*pairwise)(const PairwiseTask<Real>&, std::size_t column, Real* scratch);
+    /// norms[i] = |x_i|^2 for rows of n_features.
+    void (*squared_norms)(const Real* x, std::size_t n, std::size_t n_features, Real* norms);
     void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                            Real* out);
 };
@@ -79,15 +85,9 @@ constexpr std::size_t bag_of_bonds_scratch(std::size_t n, std::size_t largest_ba
     return 5 * (round_up_8(n) + 8) + 2 * (round_up_8(largest_bag) + 8) + 264 + 2 * n_elements;
 }
 /// Reals of scratch for the columns of one tile, per thread.
-constexpr std::size_t laplacian_scratch(std::size_t n_features, std::size_t n_copies,
-                                        std::size_t n_scales) noexcept {
+constexpr std::size_t pairwise_scratch(std::size_t n_features, std::size_t n_copies,
+                                       std::size_t n_scales) noexcept {
     return tile * n_features * n_copies + tile * tile * (1 + n_scales);
-}
-
-/// Reals of scratch for a panel: its values, and one row of kernels to average.
-constexpr std::size_t panel_scratch(std::size_t rows, std::size_t columns,
-                                    std::size_t n_copies) noexcept {
-    return rows * columns + columns * n_copies + 16;
 }
 
 /// The table in use: the best level this processor has, or the one named by MOLKERN_ISA.

@@ -34,26 +34,15 @@ def bag_of_bonds(
     out: npt.NDArray[Any],
     n_threads: int | None,
 ) -> None: ...
-def laplacian(
+def pairwise(
     X: npt.NDArray[Any],
     Y: npt.NDArray[Any] | None,
     n_copies: int,
+    metric: str,
     similarity: str,
     scales: npt.NDArray[Any],
     out: npt.NDArray[Any],
     n_threads: int | None,
-) -> None: ...
-def finish_panel(
-    products: npt.NDArray[Any],
-    x_norms: npt.NDArray[Any],
-    y_norms: npt.NDArray[Any],
-    n_copies: int,
-    similarity: str,
-    scales: npt.NDArray[Any],
-    out: npt.NDArray[Any],
-    row: int,
-    column: int,
-    symmetric: bool,
 ) -> None: ...
 def from_distances(
     distances: npt.NDArray[Any],

@@ -4,17 +4,16 @@ Every function takes ``X`` of shape (n, n_features) and optionally ``Y`` of shap
 (m, n_features), float64 or float32, and returns (n, m) in the same type. With ``Y=None`` the
 result is exactly symmetric and each pair is computed once.
 
-``laplacian``, ``manhattan_distances`` and ``from_distances`` are bitwise the same for any number of
-threads. The others rest on a product by NumPy's BLAS, whose rounding may depend on the number of
-threads and on the shape of the product: equal to about 1e-14 relative to the largest squared norm
-in float64, 1e-6 in float32. ``n_threads`` governs that product through threadpoolctl where it is
-installed (``pip install "molkern[study]"``); otherwise the BLAS uses its own setting.
+Gaussian and Laplacian kernels and the distances are bitwise the same for any number of threads.
+``linear`` and ``polynomial`` are products by NumPy's BLAS, whose rounding may depend on the number
+of threads: equal to about 1e-14 (float32: 1e-6) of the largest norm squared. ``n_threads`` governs
+the BLAS through threadpoolctl where that is installed (``pip install "molkern[study]"``); otherwise
+it keeps its own setting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -36,10 +35,6 @@ __all__ = [
 
 Matrix = npt.NDArray[Any]
 Sigma = float | Sequence[float] | npt.NDArray[Any]
-
-# Rows, and columns, of a panel of products: half a megabyte in float64, so that it is still in the
-# second-level cache when the exponential is applied.
-_PANEL = 256
 
 
 def laplacian(
@@ -99,7 +94,7 @@ def laplacian(
     x, y = _rows(X, Y)
     scales, single = _scales(sigma, x.dtype, lambda s: 1.0 / s)
     result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "laplacian")
-    _core.laplacian(x, y, n_copies, "laplacian", scales, shaped, n_threads)
+    _core.pairwise(x, y, n_copies, "manhattan", "laplacian", scales, shaped, n_threads)
     return result
 
 
@@ -130,7 +125,7 @@ def manhattan_distances(
     """
     x, y = _rows(X, Y)
     result, shaped = _result(out, x, y, 1, None, "manhattan_distances")
-    _core.laplacian(x, y, 1, "none", np.ones(1, x.dtype), shaped, n_threads)
+    _core.pairwise(x, y, 1, "manhattan", "none", np.ones(1, x.dtype), shaped, n_threads)
     return result
 
 
@@ -164,9 +159,9 @@ def gaussian(
 
     Notes
     -----
-    The squared distance is |x|² + |y|² - 2 xy, with the product from NumPy's BLAS, after the column
-    means of ``Y`` (else ``X``) were subtracted; negative results of rounding become 0. Its error is
-    about 1e-16 (float32: 1e-7) of the largest squared norm after that.
+    The squared distance is |x|² + |y|² - 2 xy, after the column means of ``Y`` (else ``X``) were
+    subtracted; negative results of rounding become 0. Its error is about 1e-16 (float32: 1e-7) of
+    the largest squared norm after that.
 
     Cost: n m n_features multiply-adds, half of it with ``Y=None``, and n m exponentials; times
     n_copies².
@@ -181,7 +176,8 @@ def gaussian(
     x, y = _rows(X, Y)
     scales, single = _scales(sigma, x.dtype, lambda s: 0.5 / s**2)
     result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "gaussian")
-    _through_products(x, y, n_copies, "gaussian", scales, shaped, n_threads)
+    x, y = _centred(x, y, n_copies)
+    _core.pairwise(x, y, n_copies, "euclidean", "gaussian", scales, shaped, n_threads)
     return result
 
 
@@ -214,7 +210,8 @@ def euclidean_distances(
     """
     x, y = _rows(X, Y)
     result, shaped = _result(out, x, y, 1, None, "euclidean_distances")
-    _through_products(x, y, 1, "none", np.ones(1, x.dtype), shaped, n_threads)
+    x, y = _centred(x, y, 1)
+    _core.pairwise(x, y, 1, "euclidean", "none", np.ones(1, x.dtype), shaped, n_threads)
     return result
 
 
@@ -346,68 +343,17 @@ def polynomial(
     return result
 
 
-def _through_products(
-    x: Matrix,
-    y: Matrix | None,
-    n_copies: int,
-    similarity: str,
-    scales: Matrix,
-    out: Matrix,
-    n_threads: int | None,
-) -> None:
-    """Gaussian kernels or Euclidean distances, panel by panel: product, then its elementwise part.
+def _centred(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix | None]:
+    """Rows minus the column means of ``y``, else ``x``; all copies of a row minus the same.
 
-    Panels are independent, so that each thread takes whole ones with a serial product.
+    Distances do not change, but their rounding shrinks with the norms.
     """
-    threads = _core.threads_in_use(n_threads)
-    x_rows = _copies(x, n_copies)
-    y_rows = x_rows if y is None else _copies(y, n_copies)
-    if y_rows.size:
-        # Distances do not change, but their rounding shrinks with the norms.
-        centre = y_rows.mean(axis=0)
-        x_rows, y_rows = x_rows - centre, y_rows if y is None else y_rows - centre
-    y_rows = x_rows if y is None else y_rows
-    x_norms = np.einsum("ij,ij->i", x_rows, x_rows)
-    y_norms = x_norms if y is None else np.einsum("ij,ij->i", y_rows, y_rows)
-    step = max(1, _PANEL // n_copies)
-
-    def row_of_panels(row: int) -> None:
-        last_row = min(row + step, out.shape[1])
-        rows = slice(row * n_copies, last_row * n_copies)
-        for column in range(0, last_row if y is None else out.shape[2], step):
-            last_column = min(column + step, out.shape[2])
-            columns = slice(column * n_copies, last_column * n_copies)
-            products = x_rows[rows] @ y_rows[columns].T
-            _core.finish_panel(
-                products,
-                x_norms[rows],
-                y_norms[columns],
-                n_copies,
-                similarity,
-                scales,
-                out,
-                row,
-                column,
-                y is None,
-            )
-
-    starts = list(range(0, out.shape[1], step))
-    if y is None:
-        starts.reverse()  # the longest first
-    work = x_rows.shape[0] * y_rows.shape[0] * x_rows.shape[1]
-    if threads == 1 or len(starts) == 1 or work < 1e7:
-        with _blas_threads(1 if threads == 1 else n_threads, work):
-            for row in starts:
-                row_of_panels(row)
-        return
-    with _blas_threads(1, work), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(row_of_panels, starts):
-            pass
-
-
-def _copies(x: Matrix, n_copies: int) -> Matrix:
-    """One row per copy."""
-    return x.reshape(x.shape[0] * n_copies, x.shape[1] // n_copies)
+    reference = x if y is None else y
+    if reference.size == 0:
+        return x, y
+    n_features = reference.shape[1] // n_copies
+    centre = np.tile(reference.reshape(-1, n_features).mean(axis=0), n_copies)
+    return x - centre, None if y is None else y - centre
 
 
 @contextmanager
