@@ -114,9 +114,10 @@ def test_no_structures():
     assert BagOfBonds().fit_transform([]).shape == (0, 0)
 
 
-def test_coincident_atoms_raise(molecules):
+@pytest.mark.parametrize("shift", [0.0, 1e-160, 1e-9, 5e-4])
+def test_coincident_atoms_raise(shift, molecules):
     numbers, positions = molecules[2]
-    positions[4] = positions[1]
+    positions[4] = positions[1] + shift
     molecules[2] = numbers, positions
     with pytest.raises(ValueError, match="atoms 1 and 4 of molecule 2 coincide"):
         BagOfBonds().fit_transform(molecules)
@@ -146,11 +147,18 @@ def test_bag_too_small_raises(molecules):
         ({"H-C": 1, "C-H": 1}, "is there twice"),
         ({"Q": 1}, "species: expected a chemical symbol"),
         ({"H": -1}, "sizes of 0 or more"),
+        ({"H": 2**62, "C": 2**62, "H-H": 2**62, "C-C": 2**62}, "bags: expected fewer than 2"),
+        ({"H": 2**63}, "bags: expected fewer than 2"),
     ],
 )
 def test_bad_bags_raise(bags, message):
     with pytest.raises(ValueError, match=message):
         BagOfBonds(bags=bags).fit([])
+
+
+def test_bags_of_the_wrong_type_raise():
+    with pytest.raises(TypeError, match="bags: expected a dict of names and sizes, found list"):
+        BagOfBonds(bags=["C"]).fit([])
 
 
 def test_label_above_118_raises():

@@ -15,7 +15,9 @@ from ase.io import write
 
 import molkern
 from molkern import cli, terminal
-from molkern.study import Result
+from molkern.datasets.units import ENERGIES
+from molkern.study import REPRESENTATIONS, Result
+from molkern.study.result import ORIGIN
 
 NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4"]
 FEW = ["--representations", "bag_of_bonds,coulomb_matrix", "--kernels", "laplacian",
@@ -70,9 +72,12 @@ def process(*arguments, code=None, **options):
 
 
 def numbers(folder):
-    """Rows of a finished comparison without the times."""
+    """Rows of a finished comparison without the times and what computed them."""
     result = Result.load(folder / "results.json")
-    return [{k: v for k, v in row.items() if not k.startswith("seconds")} for row in result.rows]
+    return [
+        {k: v for k, v in row.items() if not k.startswith("seconds") and k not in ORIGIN}
+        for row in result.rows
+    ]
 
 
 def test_compare_writes_a_report(xyz, tmp_path, capsys):
@@ -90,6 +95,9 @@ def test_compare_writes_a_report(xyz, tmp_path, capsys):
     assert len(found.rows) == 2 * 2 * 3
     assert set(found.frame["unit"]) == {"eV"}
     assert "mine.xyz" in (out / "report.html").read_text("utf-8")
+    built = f"1 thread, {molkern.build_info()['isa']}, compiler"
+    assert f"Computed with {built}" in shown.out
+    assert built in (out / "report.html").read_text("utf-8")
 
 
 def test_compare_says_that_the_unit_is_unknown(xyz, tmp_path, capsys):
@@ -101,6 +109,35 @@ def test_compare_says_that_the_unit_is_unknown(xyz, tmp_path, capsys):
     page = (tmp_path / "molkern-report" / "mine" / "report.html").read_text("utf-8")
     assert "unit of repulsion is unknown" in page
     assert "Mean absolute error (unit unknown)" in page
+
+
+def test_another_property_has_a_report_of_its_own(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frames = [molecule("H2O") for _ in range(20)]
+    for atoms in frames:
+        atoms.positions += rng.normal(0, 0.05, atoms.positions.shape)
+        atoms.info = {"energy": nuclear_repulsion(atoms), "gap": float(atoms.positions[0, 2])}
+    write(tmp_path / "two.xyz", frames)
+    few = ["--representations", "bag_of_bonds", *FEW[2:4], "--sizes", "10", "--seeds", "0"]
+    for options in ([], ["--property", "energy"], ["--property", "gap"]):
+        assert cli.main(["compare", "two.xyz", *few, *options]) == 0
+    folders = sorted(path.name for path in (tmp_path / "molkern-report").iterdir())
+    assert folders == ["two", "two-gap"]
+    for name, learnt in (("two", "energy"), ("two-gap", "gap")):
+        found = Result.load(tmp_path / "molkern-report" / name / "results.json")
+        assert set(found.frame["property"]) == {learnt}
+    capsys.readouterr()
+
+
+def test_failed_run_leaves_no_folders(xyz, tmp_path, capsys):
+    failing_size = ["compare", xyz, "--sizes", "4000"]
+    failing(capsys, *failing_size)
+    failing(capsys, *failing_size, "--out", "a/b", "--store", "c/d")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "kept").mkdir()
+    failing(capsys, *failing_size, "--out", "kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_killed_and_given_again(xyz, tmp_path):
@@ -188,7 +225,8 @@ def test_no_data(capsys):
         (["mine", "--representations", ","], "--representations: expected one of coulomb_matrix,"),
         (["mine", "--baseline", "median"], "--baseline: expected one of none, mean, elements"),
         (["mine", "--n-threads", "0"], "--n-threads: expected at least 1, found 0"),
-        (["mine", "--n-tune", "2"], "cv and n_tune: expected 2 <= cv <= n_tune"),
+        (["mine", "--n-tune", "2"], "--n-tune: expected at least 5, one structure for each fold"),
+        (["mine", "--sizes", "5", "10"], "joined by commas: --sizes 100,200,500"),
         (["mine", "--property", "charm"], "mine has no 'charm'; it has: repulsion"),
         (["mine", "--length-unit", "mile"], "length_unit: expected one of"),
         (["mine", "--unit", ""], "unit: expected a name such as 'kcal/mol', found an empty string"),
@@ -214,7 +252,8 @@ def test_too_few_molecules(tmp_path, capsys):
 
 def test_no_property(tmp_path, capsys):
     write(tmp_path / "bare.xyz", [molecule("H2O") for _ in range(12)])
-    assert "no property found that could be learnt" in failing(capsys, "compare", "bare.xyz")
+    line = failing(capsys, "compare", "bare.xyz")
+    assert "no property found that could be learnt; extended XYZ needs energy=..." in line
 
 
 def test_broken_file(tmp_path, capsys):
@@ -258,6 +297,17 @@ def test_version_and_help(capsys):
     for arguments in ([], ["--help"], ["compare", "--help"], ["data", "--help"]):
         assert cli.main(arguments) == 0
         assert "Usage" in capsys.readouterr().out
+
+
+def test_help_says_names_and_defaults(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["compare", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for words in (*REPRESENTATIONS, "a fifth is held out", "converts if the file states its unit",
+                  "an existing report there is replaced", "else 0,1,2", "At least 10"):  # fmt: skip
+        assert words in shown
+    for unit in ENERGIES:
+        assert unit in shown
 
 
 def test_info(capsys):

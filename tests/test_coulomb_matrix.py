@@ -127,6 +127,31 @@ def test_degenerate_and_diagonal_matrices():
     np.testing.assert_allclose(row, expected, rtol=1e-14)
 
 
+def test_lattices_beside_other_molecules():
+    """Exact degeneracies make the solver take its rare branches; neighbours must not matter."""
+    rng = np.random.default_rng(0)
+    model = CoulombMatrix(size=7, permutation="eigenspectrum")
+    generic = (np.full(7, 6), rng.uniform(0, 5, (7, 3)))
+    for _ in range(300):
+        cells = rng.permutation(27)[:7]
+        grid = 1e17 * np.stack(np.unravel_index(cells, (3, 3, 3)), axis=1)
+        lattice = (np.full(7, 6), grid)
+        together = model.fit_transform([generic, lattice, generic])
+        np.testing.assert_array_equal(together[1], model.fit_transform([lattice])[0])
+
+
+def test_nan_positions_spoil_no_other_molecule(molecules):
+    """Arrays are taken over without a copy: they may change after they were checked."""
+    structures = Structures.from_arrays([molecules[3]] * 16)
+    model = CoulombMatrix(permutation="eigenspectrum")
+    expected = model.fit_transform(structures)
+    structures.positions[3 * 12 + 5] = np.nan
+    with pytest.raises(ValueError, match="molecule 3"):
+        model.transform(structures)
+    structures.positions[3 * 12 + 5] = molecules[3][1][5]
+    np.testing.assert_array_equal(model.transform(structures), expected)
+
+
 def test_benzene_depends_on_the_order_of_its_atoms():
     """Documented: rows of equal norm keep the order of the atoms."""
     from ase.build import molecule
@@ -161,10 +186,11 @@ def test_no_structures(permutation):
     assert CoulombMatrix().fit([]).size_ == 0
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e-160, 1e-9, 5e-4])
 @pytest.mark.parametrize("permutation", PERMUTATIONS)
-def test_coincident_atoms_raise(permutation, molecules):
+def test_coincident_atoms_raise(permutation, shift, molecules):
     numbers, positions = molecules[2]
-    positions[4] = positions[1]
+    positions[4] = positions[1] + shift
     molecules[2] = numbers, positions
     model = CoulombMatrix(permutation=permutation, random_state=0)
     with pytest.raises(ValueError, match="atoms 1 and 4 of molecule 2 coincide"):
@@ -195,9 +221,15 @@ def test_label_above_118_raises():
         ({"length_unit": "nm"}, "length_unit: expected"),
         ({"dtype": "float16"}, "dtype: expected"),
         ({"n_copies": 2}, "n_copies: expected 1"),
-        ({"n_copies": 0, "permutation": "random"}, "n_copies: expected 1"),
-        ({"noise": -1.0}, "noise: expected 0 or more"),
-        ({"size": -1}, "size: expected None or 0 or more"),
+        ({"n_copies": 0, "permutation": "random"}, "n_copies: expected an integer of 1 or more"),
+        ({"n_copies": 2.5, "permutation": "random"}, "n_copies: expected an integer"),
+        ({"noise": -1.0}, "noise: expected a number of 0 or more"),
+        ({"noise": "a"}, "noise: expected a number of 0 or more, found 'a'"),
+        ({"size": -1}, "size: expected an integer of 0 or more, found -1"),
+        ({"size": "23"}, "size: expected an integer of 0 or more, found '23'"),
+        ({"random_state": -1}, "random_state: expected an integer of 0 or more"),
+        ({"dtype": "text"}, "dtype: expected"),
+        ({"n_threads": 2.0}, "n_threads: expected None or an integer from 1"),
     ],
 )
 def test_bad_parameter_raises(parameters, message, molecules):

@@ -85,6 +85,24 @@ class TestDataset:
         with pytest.raises(ValueError, match="'forces' needs 10 rows"):
             make_dataset(targets={"energy": np.zeros(4), "forces": np.zeros((4, 3))})
 
+    def test_lists_and_other_numbers_become_float64(self):
+        forces = make_dataset().targets["forces"]
+        for energy in ([1, 2, 3, 4], np.arange(1, 5, dtype=np.float32)):
+            dataset = make_dataset(targets={"energy": energy, "forces": forces})
+            assert dataset.targets["energy"].dtype == np.float64
+            np.testing.assert_array_equal(dataset.targets["energy"], [1.0, 2.0, 3.0, 4.0])
+            assert dataset.targets["forces"] is forces
+
+    def test_wrong_types_raise(self):
+        with pytest.raises(TypeError, match="'energy' must hold real numbers, found list of <U1"):
+            make_dataset(targets={"energy": ["a", "b", "c", "d"]})
+        with pytest.raises(ValueError, match="'energy' has rows of different lengths"):
+            make_dataset(targets={"energy": [[1.0], [1.0, 2.0]]})
+        with pytest.raises(TypeError, match="targets: expected a dict of arrays, found list"):
+            make_dataset(targets=[1.0, 2.0])
+        with pytest.raises(TypeError, match="structures: expected Structures, found list"):
+            make_dataset(structures=[WATER, WATER])
+
     def test_target_without_unit_raises(self):
         with pytest.raises(ValueError, match="no unit for target 'forces'"):
             make_dataset(units={"energy": "eV"})
@@ -106,6 +124,8 @@ class TestUnits:
         assert conversion_factor("eV", "kcal/mol") == pytest.approx(23.060547830619, rel=1e-11)
         assert conversion_factor("kcal/mol", "kJ/mol") == pytest.approx(4.184, rel=1e-11)
         assert conversion_factor("eV", "meV") == pytest.approx(1000.0, rel=1e-14)
+        assert conversion_factor("rydberg", "eV") == pytest.approx(13.605693122990, rel=1e-12)
+        assert conversion_factor("eV", "cm^-1") == pytest.approx(8065.543937, rel=1e-9)
 
     def test_energy_per_length(self):
         # hartree/bohr in eV/angstrom: 51.42206747.
@@ -220,7 +240,9 @@ class TestPropertyAndUnit:
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_labels_not_finite_raise(self, tmp_path, bad):
         path = write_npz(tmp_path / "a.npz", energy=np.array([1.0, bad, bad]))
-        with pytest.raises(ValueError, match=r"not finite for 2 of 3 structures, first for .* 1"):
+        with pytest.raises(
+            ValueError, match=r"2 of 3 .* first for .* 1; remove them or .*--property, in Python"
+        ):
             load(path)
         assert len(load(path, property="gap")) == 3
 
@@ -250,11 +272,12 @@ class TestNames:
             load(7)
 
     def test_length_unit_of_a_known_set_raises(self):
-        with pytest.raises(ValueError, match="length_unit: qm7 has a known one"):
+        with pytest.raises(ValueError, match=r"length_unit: qm7 has a known.* --length-unit"):
             load("qm7", length_unit="bohr")
 
     def test_not_there_and_no_download(self):
-        with pytest.raises(FileNotFoundError, match="qm7: not found in MOLKERN_DATA or the cache"):
+        match = r'qm7: not found in MOLKERN_DATA .*"molkern data fetch qm7", in Python datasets'
+        with pytest.raises(FileNotFoundError, match=match):
             load("qm7", download=False)
         with pytest.raises(FileNotFoundError, match="qm7: not found"):
             verify("qm7")

@@ -111,8 +111,9 @@ class TestArrays:
 
     def test_positions_that_look_like_bohr_are_mentioned(self, tmp_path):
         path = packed(tmp_path / "a.npz", positions=geometry()[1] / BOHR)
-        assert any("length_unit='bohr'" in note for note in load(path).notes)
-        assert not any("length_unit='bohr'" in n for n in load(packed(tmp_path / "b.npz")).notes)
+        words = 'say --length-unit bohr, in Python length_unit="bohr"'
+        assert any(words in note for note in load(path).notes)
+        assert not any(words in note for note in load(packed(tmp_path / "b.npz")).notes)
 
     def test_several_columns_can_be_chosen(self, tmp_path):
         table = np.arange(6.0).reshape(3, 2)
@@ -156,8 +157,41 @@ class TestArrays:
                 return (pytest.fail, ("unpickled",))
 
         path = packed(tmp_path / "a.npz", note=np.array([Dangerous()], dtype=object))
-        with pytest.raises(ValueError, match=r"a\.npz: array 'note' holds Python objects"):
+        match = r"a\.npz: array 'note' holds Python objects.* packed \(numbers, .* padded \(Z, R\)"
+        with pytest.raises(ValueError, match=match):
             load(path)
+
+    def test_label_arrays_of_a_wrong_length_are_named(self, tmp_path):
+        path = packed(tmp_path / "a.npz", gap=np.zeros(4), words=np.array(["a", "b", "c"]))
+        assert load(path).default_target == "energy"
+        with pytest.raises(ValueError, match=r"no 'gap'; .*gap: expected 3 rows, .* \(4,\)$"):
+            load(path, property="gap")
+        with pytest.raises(ValueError, match=r"it has: energy \[unknown\]$"):
+            load(path, property="charm")
+        bare = packed(tmp_path / "b.npz", energy=None, gap=np.zeros(4), words=np.array(["a"] * 3))
+        found = "gap: expected 3 rows, found shape (4,); words: expected numbers, found type <U1"
+        assert any(found in note for note in load(bare).notes)
+        with pytest.raises(ValueError, match=r"it has: none; gap: expected 3 rows"):
+            load(bare, property="energy")
+
+    def test_listing_is_cut(self, tmp_path):
+        path = packed(tmp_path / "a.npz", **{f"x{k:02}": np.zeros(3) for k in range(30)})
+        with pytest.raises(ValueError, match=r"x08 \[unknown\], \.\.\. \(21 more\)$"):
+            load(path, property="charm")
+
+    def test_unit_of_an_energy_is_one_of_those_known(self, tmp_path):
+        path = packed(tmp_path / "a.npz", gap=np.zeros(3))
+        with pytest.raises(ValueError, match=r"energy is an energy, .*hartree, eV.*'bananas'; a "):
+            load(path, unit="bananas")
+        assert load(path, unit="rydberg").units["energy"] == "Ry"
+        assert load(path, property="gap", unit="bananas").units["gap"] == "bananas"
+        stated = packed(tmp_path / "b.npz", e_unit=np.array("eV"))
+        with pytest.raises(ValueError, match="cannot convert 'eV' to 'bananas', only to: hartree"):
+            load(stated, unit="bananas")
+
+    def test_unknown_unit_says_both_spellings(self, tmp_path):
+        notes = load(packed(tmp_path / "a.npz")).notes
+        assert any('say it with --unit eV, in Python unit="eV"' in note for note in notes)
 
     @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
     def test_truncated_npz_raises(self, tmp_path, share):
@@ -254,6 +288,30 @@ class TestAse:
         (tmp_path / "a.xyz").write_text(text[:cut])
         with pytest.raises(ValueError, match=r"a\.xyz: ASE can not read it \(truncated\?\)"):
             load(tmp_path / "a.xyz")
+
+    def test_bare_energies_in_comment_lines_are_no_properties(self, tmp_path):
+        lines = "".join(f"1\n{-0.5 - k} converged\nH 0 0 {k}\n" for k in range(3))
+        (tmp_path / "a.xyz").write_text(lines)
+        dataset = load(tmp_path / "a.xyz")
+        assert dataset.targets == {}
+        hint = r"extended XYZ needs energy=\.\.\. in the comment line"
+        assert any(note.endswith(hint.replace("\\", "")) for note in dataset.notes)
+        with pytest.raises(ValueError, match=f"no 'energy'; it has: none; {hint}"):
+            load(tmp_path / "a.xyz", property="energy")
+        with pytest.raises(ValueError, match=f"no target it could belong to; {hint}"):
+            load(tmp_path / "a.xyz", unit="eV")
+        (tmp_path / "b.xyz").write_text(lines.replace("converged", "gap=1.5"))
+        assert list(load(tmp_path / "b.xyz").targets) == ["gap"]
+        with pytest.raises(ValueError, match=rf"it has: gap \[unknown\]; {hint}"):
+            load(tmp_path / "b.xyz", property="energy")
+
+    def test_wrong_structures_and_units_are_not_blamed_on_ase(self, tmp_path):
+        (tmp_path / "a.xyz").write_text("1\nenergy=1.0\nH 0 0 nan\n")
+        with pytest.raises(ValueError, match=r"a\.xyz: positions: expected finite values"):
+            load(tmp_path / "a.xyz")
+        (tmp_path / "b.xyz").write_text("1\nenergy=1.0\nH 0 0 0\n")
+        with pytest.raises(ValueError, match=r"b\.xyz: length_unit: expected one of"):
+            load(tmp_path / "b.xyz", length_unit="mile")
 
     def test_empty_and_unknown_files_raise(self, tmp_path):
         (tmp_path / "a.xyz").write_text("")

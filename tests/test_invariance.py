@@ -56,6 +56,11 @@ def test_batch_equals_one_by_one(cls, parameters, dtype, structures):
     np.testing.assert_array_equal(model.transform(many[order]), together[order])
 
 
+def test_dtype_may_be_a_type(cls, parameters, structures):
+    single = cls(**parameters, dtype=np.float32).fit_transform(structures)
+    assert single.dtype == np.float32
+
+
 def test_float32_is_float64_rounded(cls, parameters, structures):
     double = cls(**parameters).fit_transform(structures)
     single = cls(**parameters, dtype="float32").fit_transform(structures)

@@ -113,14 +113,27 @@ def test_exponential_over_its_whole_range():
     np.testing.assert_array_equal(result[~inside], 0)
 
 
-def test_nan_stays_nan():
-    x = rows(3, 2)
-    x[1, 0] = np.nan
-    for name in ("gaussian", "laplacian"):
-        result = getattr(kernels, name)(x, rows(4, 2, seed=1), sigma=1.0)
-        assert np.isnan(result[1]).all()
-        if name == "laplacian":
-            assert np.isfinite(result[[0, 2]]).all()
+@pytest.mark.parametrize("name", ["gaussian", "laplacian", "linear", "polynomial"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_raise(name, bad):
+    parameters = {"sigma": 1.0} if name in ("gaussian", "laplacian") else {}
+    x, y = rows(3, 2), rows(4, 2, seed=1)
+    y[2, 1] = bad
+    with pytest.raises(
+        ValueError, match="Y: expected finite values, found NaN or infinity in row 2"
+    ):
+        getattr(kernels, name)(x, y, **parameters)
+    with pytest.raises(ValueError, match="X: expected finite values"):
+        getattr(kernels, name)(y, **parameters)
+
+
+def test_bad_distances_raise():
+    base = np.ones((5, 4))
+    with pytest.raises(ValueError, match="out: overlaps distances without being the same"):
+        kernels.from_distances(base[:4], kernel="laplacian", sigma=1.0, out=base[1:])
+    for bad in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="distances: expected 0 or more everywhere"):
+            kernels.from_distances(np.array([[1.0, bad]]), kernel="laplacian", sigma=1.0)
 
 
 def test_linear_and_polynomial():
@@ -156,6 +169,39 @@ def test_bad_sigma_raises(name, sigma):
         getattr(kernels, name)(rows(3, 2), sigma=sigma)
 
 
+@pytest.mark.parametrize(
+    ("name", "sigma", "dtype"),
+    [("gaussian", 1e-160, "float64"), ("gaussian", 1e-20, "float32"),
+     ("laplacian", 1e-39, "float32"), ("gaussian", 1e200, "float64")],
+)  # fmt: skip
+def test_sigma_out_of_range_raises(name, sigma, dtype):
+    with pytest.raises(ValueError, match=r"sigma: .* is out of the range of float"):
+        getattr(kernels, name)(rows(3, 2, dtype), sigma=sigma)
+
+
+@pytest.mark.parametrize("n_features", [511, 512, 513, 20_000])
+def test_many_features(n_features):
+    """Sums over chunks of 512 features: rounding does not grow with their number."""
+    x = rows(30, n_features) + 3.0
+    x[7] = x[3]
+    expected = definitions.squared_euclidean(x, x)
+    largest = (x - x.mean(axis=0)) ** 2
+    squares = kernels.euclidean_distances(x) ** 2
+    np.testing.assert_allclose(squares, expected, rtol=0, atol=1e-14 * largest.sum(1).max())
+    assert squares[7, 3] == 0
+    single = kernels.manhattan_distances(x.astype("float32"))
+    np.testing.assert_allclose(single, definitions.manhattan(x, x), rtol=5e-6)
+
+
+def test_unaligned_input_is_copied():
+    raw = np.zeros(8 * 60 + 1, "u1")
+    x = raw[1:].view("f8").reshape(20, 3)
+    x[:] = rows(20, 3)
+    assert not x.flags.aligned
+    expected = kernels.laplacian(x.copy(), sigma=1.0)
+    np.testing.assert_array_equal(kernels.laplacian(x, sigma=1.0), expected)
+
+
 def test_bad_input_raises():
     x = rows(4, 6)
     with pytest.raises(ValueError, match="Y: expected 6 columns as X has, found 5"):
@@ -168,6 +214,15 @@ def test_bad_input_raises():
         kernels.laplacian(x.astype(complex), sigma=1.0)
     with pytest.raises(ValueError, match="n_copies: 6 columns are not 4 copies"):
         kernels.laplacian(x, sigma=1.0, n_copies=4)
+    with pytest.raises(TypeError, match="sigma: expected a number or a sequence of them"):
+        kernels.laplacian(x, sigma="a")
+    with pytest.raises(ValueError, match=r"n_copies: 6 columns are not 2\.0 copies"):
+        kernels.laplacian(x, sigma=1.0, n_copies=2.0)
+    with pytest.raises(TypeError, match="X: expected real numbers"):
+        kernels.laplacian([[1.0], [1.0, 2.0]], sigma=1.0)
+    for function in (kernels.linear, lambda x, **k: kernels.gaussian(x, sigma=1.0, **k)):
+        with pytest.raises(ValueError, match=r"n_threads: expected .* found (0|2\.0)"):
+            function(x, n_threads=0 if function is kernels.linear else 2.0)
     with pytest.raises(ValueError, match="sigma: expected a number or a sequence"):
         kernels.laplacian(x, sigma=[])
     with pytest.raises(ValueError, match='kernel: expected "gaussian" or "laplacian"'):

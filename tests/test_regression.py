@@ -321,6 +321,25 @@ def test_wrong_type_raises():
         KernelRidge(sigma="wide").fit(*problem())
 
 
+def test_wrong_type_of_data_raises():
+    X, y = problem()
+    model, structures = KernelRidge(sigma=1.0, alpha=1e-6), molecules()
+    match = r"X: expected features, e\.g\. BagOfBonds\(\)\.fit_transform\(structures\), found Str"
+    with pytest.raises(TypeError, match=match):
+        model.fit(structures, y)
+    with pytest.raises(TypeError, match="y: expected labels, found Structures"):
+        model.fit(X, structures)
+    for wrong in (None, "energy", {"a": 1}, X * 1j, X.astype(str)):
+        with pytest.raises(TypeError, match="X: expected an array of real numbers, found type"):
+            model.fit(wrong, y)
+        with pytest.raises(TypeError, match="y: expected an array of real numbers, found type"):
+            model.fit(X, wrong)
+    with pytest.raises(ValueError, match="X: expected an array, found rows of different shapes"):
+        model.fit([[1.0], [1.0, 2.0]], [1.0, 2.0])
+    listed = model.fit(X.tolist(), y.tolist()).predict(X)
+    np.testing.assert_array_equal(listed, model.fit(X, y).predict(X))
+
+
 def test_wrong_data_raises():
     X, y = problem()
     model = KernelRidge(sigma=1.0, alpha=1e-6)
@@ -346,11 +365,15 @@ def test_baseline_elements_errors():
     structures = molecules()
     X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40.0)
     model = KernelRidge(sigma=1.0, alpha=1e-6, baseline="elements")
-    with pytest.raises(ValueError, match='baseline="elements" needs structures=, found None'):
+    with pytest.raises(ValueError, match='baseline="elements": fit needs structures=, found None'):
         model.fit(X, y)
     with pytest.raises(ValueError, match="structures: expected 40 as rows of X, found 39"):
         model.fit(X, y, structures=structures[:39])
     model.fit(X, y, structures=structures)
+    with pytest.raises(ValueError, match='"elements": predict needs structures=, found None'):
+        model.predict(X)
+    with pytest.raises(ValueError, match='"elements": score needs structures=, found None'):
+        model.score(X, y)
     iodine = mk.Structures.from_arrays([([1], np.zeros((1, 3))), ([53], np.zeros((1, 3)))])
     with pytest.raises(ValueError, match="molecule 1 contains I, which the training set lacks"):
         model.predict(X[:2], structures=iodine)

@@ -280,6 +280,24 @@ def test_page_says_how_it_was_measured():
     assert "folder/" not in text
 
 
+def test_report_says_what_computed_the_rows(tmp_path):
+    one = {"n_threads": 1, "isa": "x86-64-v4", "compiler": "GNU 12"}
+    assert report.origin(result_of(**one)) == "1 thread, x86-64-v4, compiler GNU 12"
+    assert report.origin(result_of()) == ""
+    some = rows(**one)
+    some[0] |= {"n_threads": 4, "isa": "x86-64-v3"}
+    some[1] |= {"n_threads": 0, "isa": "unknown", "compiler": "unknown"}
+    mixed = Result(tuple(some))
+    text = report.origin(mixed)
+    assert text.startswith("different processes, so times do not compare: 1 thread, x86-64-v4, ")
+    for words in ("GNU 12 (43 runs)", "4 threads, x86-64-v3, compiler GNU 12 (1 run)",
+                  "not recorded (1 run)"):  # fmt: skip
+        assert words in text
+    assert f"Computed with {text}" in " ".join(Collector(report.page(mixed)).text)
+    report.write(mixed, tmp_path)
+    assert f"Computed with: {text}" in (tmp_path / "table.md").read_text("utf-8")
+
+
 def test_page_escapes_what_comes_from_the_data():
     bad = "<script>alert(1)</script>"
     changes = {"dataset": bad, "property": bad, "unit": bad, "representation": bad}

@@ -129,7 +129,8 @@ def test_empty():
         (([1, 1, -6], np.zeros((3, 3)), [0, 1, 3]), ValueError, "found -6 for atom 1 of struct"),
         (([1.5], [[0, 0, 0]], [0, 1]), TypeError, "numbers: expected integers, found float64"),
         ((["H"], [[0, 0, 0]], [0, 1]), TypeError, "numbers: expected integers"),
-        (([2**40], [[0, 0, 0]], [0, 1]), ValueError, "does not fit in int32"),
+        (([2**40], [[0, 0, 0]], [0, 1]), ValueError, "1099511627776 does not fit in int32"),
+        (([-(2**40)], [[0, 0, 0]], [0, 1]), ValueError, "-1099511627776 does not fit in int32"),
         (([1], [[0j, 0, 0]], [0, 1]), TypeError, "positions: expected real numbers"),
     ],
 )
@@ -168,6 +169,7 @@ def test_bad_cells_raise(cells, pbc, error, message):
     [
         ([([1], [[0.0, 0, 0]]), ([1, 1], [[0.0, 0, 0]])], ValueError, "structure 1: expected num"),
         ([([1], [0.0, 0, 0])], ValueError, "structure 0: expected numbers"),
+        ([(6, [[0.0, 0, 0]])], ValueError, "structure 0: expected numbers"),
         ([([1], [[0.0, 0, 0]]), 5], TypeError, "structure 1: expected .*, found int"),
         ([([1], [["a", 0, 0]])], ValueError, "structure 0: expected positions as real numbers"),
     ],

@@ -14,6 +14,7 @@ import molkern as mk
 from molkern.datasets import Dataset
 from molkern.study import Result, Store, accuracy
 from molkern.study import store as store_module
+from molkern.study.result import ORIGIN
 from molkern.study.store import canonical, data_hash
 
 TASK = {"task": "fit", "n_train": 100, "sigma": 0.1}
@@ -53,7 +54,8 @@ def springs(n=30):
 
 
 def values(frame):
-    return frame.drop(columns=[name for name in frame if name.startswith("seconds")])
+    """Everything but the times and what computed a row."""
+    return frame.drop(columns=[name for name in frame if name.startswith("seconds")] + ORIGIN)
 
 
 def start(folder, name):
@@ -155,6 +157,31 @@ def test_threads_and_names_are_no_other_task(tmp_path):
     result = accuracy(renamed, mk.BagOfBonds(n_threads=2), **options)
     assert len(list(tmp_path.glob("*.json"))) == 2
     assert set(result.frame["dataset"]) == {"other"}
+
+
+def test_rows_say_what_computed_them(tmp_path):
+    """A stored row keeps the number of threads that it was computed with."""
+    options = {"seeds": [0], "store": tmp_path}
+    first = accuracy(springs(), "bag_of_bonds", sizes=[10], n_threads=1, **options)
+    both = accuracy(springs(), "bag_of_bonds", sizes=[10, 20], n_threads=2, **options)
+    build = mk.build_info()
+    for result, threads in ((first, [1]), (both, [1, 2])):
+        assert result.frame["n_threads"].tolist() == threads
+        assert set(result.frame["isa"]) == {build["isa"]}
+        assert set(result.frame["compiler"]) == {build["compiler"]}
+    both.save(tmp_path / "rows.csv")
+    assert Result.load(tmp_path / "rows.csv").frame[ORIGIN].equals(both.frame[ORIGIN])
+
+
+def test_store_that_did_not_record_what_computed_it(tmp_path):
+    options = {"sizes": [20], "seeds": [0], "store": tmp_path}
+    accuracy(springs(), "bag_of_bonds", **options)
+    for path in tmp_path.glob("*.json"):
+        content = json.loads(path.read_text())
+        old = {name: value for name, value in content["result"].items() if name not in ORIGIN}
+        Store(tmp_path).put(content["specification"], old)
+    row = accuracy(springs(), "bag_of_bonds", **options).rows[0]
+    assert [row[name] for name in ORIGIN] == [0, "unknown", "unknown"]
 
 
 def test_data_hash_covers_what_matters():

@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -53,9 +54,8 @@ inline int requested_threads(std::optional<py::ssize_t> n_threads) {
     require(!n_threads || (*n_threads >= 1 && *n_threads <= 4096),
             "n_threads: expected None or an integer from 1 to 4096, found " +
                 std::to_string(n_threads.value_or(0)));
-    static bool warned = false;
-    if (forked_after_threads() && !warned) {
-        warned = true;
+    static std::atomic<bool> warned{false};
+    if (forked_after_threads() && !warned.exchange(true)) {
         const char* text =
             "this process was forked after molkern had used threads; molkern runs on one thread "
             "here (start workers with the 'spawn' or 'forkserver' method to use more)";

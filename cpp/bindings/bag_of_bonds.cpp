@@ -9,19 +9,7 @@
 namespace molkern::bindings {
 namespace {
 
-// Values that each bag of a molecule needs, in the order of the bags.
-void count_bag(const Molecules& molecules, std::size_t m,
-               const std::array<std::int32_t, n_elements>& species, std::size_t n_species,
-               std::vector<std::int64_t>& atoms, std::vector<std::int64_t>& bags) {
-    atoms.assign(n_species, 0);
-    for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
-        ++atoms[static_cast<std::size_t>(species[static_cast<std::size_t>(molecules.numbers[i])])];
-    std::copy(atoms.begin(), atoms.end(), bags.begin());
-    std::size_t b = n_species;
-    for (std::size_t s = 0; s < n_species; ++s)
-        for (std::size_t t = s; t < n_species; ++t)
-            bags[b++] = s == t ? atoms[s] * (atoms[s] - 1) / 2 : atoms[s] * atoms[t];
-}
+constexpr std::int64_t most_features = std::int64_t{1} << 40;
 
 struct Species {
     std::array<std::int32_t, n_elements> index;
@@ -43,13 +31,23 @@ Species checked_species(const Array<std::int32_t>& numbers) {
     return species;
 }
 
-void require_known(const Molecules& molecules, const Species& species) {
-    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
-        for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
-            if (species.index[static_cast<std::size_t>(molecules.numbers[i])] < 0)
-                throw py::value_error("molecule " + std::to_string(m) + " has an atom of number " +
-                                      std::to_string(molecules.numbers[i]) +
-                                      ", for which there is no bag");
+// Values that each bag of a molecule needs, in the order of the bags.
+void count_bags(const Molecules& molecules, std::size_t m, const Species& species,
+                std::vector<std::int64_t>& atoms, std::vector<std::int64_t>& bags) {
+    atoms.assign(species.count, 0);
+    for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i) {
+        const std::int32_t s = species.index[static_cast<std::size_t>(molecules.numbers[i])];
+        if (s < 0)
+            throw py::value_error("molecule " + std::to_string(m) + " has an atom of number " +
+                                  std::to_string(molecules.numbers[i]) +
+                                  ", for which there is no bag");
+        ++atoms[static_cast<std::size_t>(s)];
+    }
+    std::copy(atoms.begin(), atoms.end(), bags.begin());
+    std::size_t b = species.count;
+    for (std::size_t s = 0; s < species.count; ++s)
+        for (std::size_t t = s; t < species.count; ++t)
+            bags[b++] = s == t ? atoms[s] * (atoms[s] - 1) / 2 : atoms[s] * atoms[t];
 }
 
 std::string bag_name(std::size_t bag, const Array<std::int32_t>& species) {
@@ -69,13 +67,12 @@ Array<std::int64_t> bag_counts(const Array<std::int32_t>& numbers, const Array<d
                                const Array<std::int32_t>& bag_species) {
     const Molecules molecules = checked_molecules(numbers, positions, offsets, "the bag of bonds");
     const Species species = checked_species(bag_species);
-    require_known(molecules, species);
     const std::size_t n_bags = species.count * (species.count + 3) / 2;
     Array<std::int64_t> result({molecules.n_molecules, n_bags});
     std::int64_t* to = result.mutable_data();
     std::vector<std::int64_t> atoms, bags(n_bags);
     for (std::size_t m = 0; m < molecules.n_molecules; ++m) {
-        count_bag(molecules, m, species.index, species.count, atoms, bags);
+        count_bags(molecules, m, species, atoms, bags);
         std::copy(bags.begin(), bags.end(), to + m * n_bags);
     }
     return result;
@@ -88,19 +85,19 @@ void transform(const Array<std::int32_t>& numbers, const Array<double>& position
                std::optional<py::ssize_t> n_threads) {
     const Molecules molecules = checked_molecules(numbers, positions, offsets, "the bag of bonds");
     const Species species = checked_species(bag_species);
-    require_known(molecules, species);
     const std::size_t n_bags = species.count * (species.count + 3) / 2;
     require_shape("bag_sizes", bag_sizes, n_bags);
     const std::int64_t* sizes = bag_sizes.data();
     std::vector<std::int64_t> first(n_bags + 1, 0), atoms, bags(n_bags);
     std::int64_t largest = 0;
     for (std::size_t b = 0; b < n_bags; ++b) {
-        require(sizes[b] >= 0, "bag_sizes: expected sizes of 0 or more");
+        require(sizes[b] >= 0 && sizes[b] <= most_features - first[b],
+                "bag_sizes: expected sizes of 0 or more, together below 2^40");
         first[b + 1] = first[b] + sizes[b];
         largest = std::max(largest, sizes[b]);
     }
     for (std::size_t m = 0; m < molecules.n_molecules; ++m) {
-        count_bag(molecules, m, species.index, species.count, atoms, bags);
+        count_bags(molecules, m, species, atoms, bags);
         for (std::size_t b = 0; b < n_bags; ++b)
             if (bags[b] > sizes[b])
                 throw py::value_error("molecule " + std::to_string(m) + " needs " +

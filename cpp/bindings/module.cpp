@@ -6,6 +6,17 @@
 
 namespace molkern::bindings {
 
+namespace {
+
+void require_element(std::int32_t z, py::ssize_t molecule, const char* what) {
+    if (z < 1 || z >= n_elements)
+        throw py::value_error("molecule " + std::to_string(molecule) + " has an atom of number " +
+                              std::to_string(z) + "; " + what + " needs atomic numbers from 1 to " +
+                              std::to_string(n_elements - 1));
+}
+
+}  // namespace
+
 Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
                             const Array<std::int64_t>& offsets, const char* what) {
     require_shape("numbers", numbers, -1);
@@ -19,13 +30,11 @@ Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<doub
     for (py::ssize_t m = 0; m < n; ++m) ordered = ordered && first[m] <= first[m + 1];
     require(ordered, "offsets: expected to rise from 0 to " + std::to_string(n_atoms));
     const std::int32_t* z = numbers.data();
-    for (py::ssize_t m = 0; m < n; ++m)
-        for (std::int64_t i = first[m]; i < first[m + 1]; ++i)
-            if (z[i] < 1 || z[i] >= n_elements)
-                throw py::value_error("molecule " + std::to_string(m) + " has an atom of number " +
-                                      std::to_string(z[i]) + "; " + what +
-                                      " needs atomic numbers from 1 to " +
-                                      std::to_string(n_elements - 1));
+    // One pass that vectorises; which molecule it is only matters if one is wrong.
+    bool known = true;
+    for (py::ssize_t i = 0; i < n_atoms; ++i) known &= z[i] >= 1 && z[i] < n_elements;
+    for (py::ssize_t m = 0; m < n && !known; ++m)
+        for (std::int64_t i = first[m]; i < first[m + 1]; ++i) require_element(z[i], m, what);
     return {z, positions.data(), first, static_cast<std::size_t>(n)};
 }
 
@@ -49,9 +58,12 @@ void raise_coincident(const Molecules& molecules, std::size_t m) {
                                         r[3 * i + 2] - r[3 * j + 2]);
             if (d < nearest) nearest = d, a = j, b = i;
         }
+    if (a == b)
+        throw py::value_error("positions: molecule " + std::to_string(m) +
+                              " has values that are not finite");
     throw py::value_error("positions: atoms " + std::to_string(a) + " and " + std::to_string(b) +
                           " of molecule " + std::to_string(m) +
-                          " coincide (closer than 1e-30 angstrom)");
+                          " coincide (closer than 0.001 angstrom)");
 }
 
 namespace {

@@ -1,8 +1,6 @@
 // 1 / sqrt(x), lane by lane, for normal positive x.
 #pragma once
 
-#include <cmath>
-
 #include "core/simd.hpp"
 
 #if defined(__AVX512F__)
@@ -27,7 +25,7 @@ inline Vector<double> inverse_sqrt(Vector<double> x) noexcept {
     return y;
 #else
     Vector<double> y;
-    for (std::size_t k = 0; k < lanes<double>; ++k) y[k] = 1.0 / std::sqrt(x[k]);
+    for (std::size_t k = 0; k < lanes<double>; ++k) y[k] = 1.0 / __builtin_sqrt(x[k]);
     return y;
 #endif
 }

@@ -66,7 +66,7 @@ double* collect(const Atoms& a, std::size_t s, std::size_t t, double charge, dou
     return to;
 }
 
-// False if a value is infinite, NaN or beyond the limit: a distance was (almost) zero.
+// False if a value is infinite, NaN or beyond the limit: two atoms coincide.
 bool all_below(const double* values, std::size_t n, double limit) noexcept {
     std::int64_t outside = 0;
     for (std::size_t k = 0; k < n; ++k) outside |= !(values[k] < limit);
@@ -103,7 +103,7 @@ std::size_t bags(const Molecules& molecules, const BagParameters& p, std::size_t
             for (std::size_t t = s; t < p.n_species; ++t, ++b) {
                 const double charge = p.unit_length * p.numbers[s] * p.numbers[t];
                 const auto n = static_cast<std::size_t>(collect(atoms, s, t, charge, bag) - bag);
-                if (!all_below(bag, n, charge * 1e30)) return m;
+                if (!all_below(bag, n, charge / nearest_distance)) return m;
                 sort_descending(bag, n, rank, sorted);
                 const auto size = static_cast<std::size_t>(p.first[b + 1] - p.first[b]);
                 Real* to = row + p.first[b];

@@ -83,7 +83,9 @@ std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p
     }
     groups.push_back(order.size());
 
-    const int threads = threads_in_use(n_threads);
+    const std::size_t n_groups = groups.size() - 1;
+    const std::size_t grain = items_per_range(eigenvalue_lanes * 5 * mean_size_squared(molecules));
+    const int threads = threads_for(n_groups, grain, n_threads);
     const Scratch<double> scratch(eigenspectrum_scratch(largest_molecule(molecules)), threads);
     const auto kernel = kernels_for<Real>(kernels()).eigenspectrum;
     Lowest bad;
@@ -92,8 +94,7 @@ std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p
             bad.report(kernel(molecules, p, order.data() + groups[g], groups[g + 1] - groups[g],
                               scratch.of(thread), out));
     };
-    const std::size_t grain = items_per_range(eigenvalue_lanes * 5 * mean_size_squared(molecules));
-    parallel_for(groups.size() - 1, grain, n_threads, body);
+    parallel_for(n_groups, grain, threads, body);
     return bad.value();
 }
 
@@ -104,22 +105,23 @@ std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& 
                            int n_threads) {
     if (p.permutation == Permutation::eigenspectrum)
         return eigenspectrum(molecules, p, out, n_threads);
-    const int threads = threads_in_use(n_threads);
+    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
+    const int threads = threads_for(molecules.n_molecules, grain, n_threads);
     const Scratch<double> scratch(coulomb_matrix_scratch(p.size), threads);
     const auto kernel = kernels_for<Real>(kernels()).coulomb_matrix;
     Lowest bad;
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };
-    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
-    parallel_for(molecules.n_molecules, grain, n_threads, body);
+    parallel_for(molecules.n_molecules, grain, threads, body);
     return bad.value();
 }
 
 template <typename Real>
 std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Real* out,
                          int n_threads) {
-    const int threads = threads_in_use(n_threads);
+    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
+    const int threads = threads_for(molecules.n_molecules, grain, n_threads);
     const std::size_t needed = bag_of_bonds_scratch(largest_molecule(molecules), p.largest_bag);
     const Scratch<double> scratch(needed, threads);
     const auto kernel = kernels_for<Real>(kernels()).bag_of_bonds;
@@ -127,8 +129,7 @@ std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Rea
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };
-    const std::size_t grain = items_per_range(2 * mean_size_squared(molecules));
-    parallel_for(molecules.n_molecules, grain, n_threads, body);
+    parallel_for(molecules.n_molecules, grain, threads, body);
     return bad.value();
 }
 
@@ -160,16 +161,18 @@ void pairwise(const Real* x, std::size_t n, const Real* y, std::size_t m, std::s
                                   scales,
                                   n_scales,
                                   out};
-    const int threads = threads_in_use(n_threads);
+    // Per pair: 0.07 ns a feature, 1 ns an exponential.
+    const double pairs = static_cast<double>(n) * tile * static_cast<double>(n_copies * n_copies);
+    const double cost = 0.07 * static_cast<double>(n_features) + static_cast<double>(n_scales);
+    const std::size_t grain = items_per_range(pairs * cost);
+    const std::size_t n_columns = (m + tile - 1) / tile;
+    const int threads = threads_for(n_columns, grain, n_threads);
     const Scratch<Real> scratch(pairwise_scratch(n_features, n_copies, n_scales), threads);
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         for (std::size_t column = begin; column < end; ++column)
             table.pairwise(task, column, scratch.of(thread));
     };
-    // Per pair: 0.07 ns a feature, 1 ns an exponential.
-    const double pairs = static_cast<double>(n) * tile * static_cast<double>(n_copies * n_copies);
-    const double cost = 0.07 * static_cast<double>(n_features) + static_cast<double>(n_scales);
-    parallel_for((m + tile - 1) / tile, items_per_range(pairs * cost), n_threads, body);
+    parallel_for(n_columns, grain, threads, body);
 }
 
 template <typename Real>
@@ -179,7 +182,8 @@ void from_distances(const Real* distances, std::size_t n, Similarity similarity,
     auto body = [&](std::size_t begin, std::size_t end, int) {
         kernel(distances + begin, end - begin, similarity, scale, out + begin);
     };
-    parallel_for(n, items_per_range(1), n_threads, body);
+    const std::size_t grain = items_per_range(1);
+    parallel_for(n, grain, threads_for(n, grain, n_threads), body);
 }
 
 #define MOLKERN_INSTANTIATE(Real)                                                                  \

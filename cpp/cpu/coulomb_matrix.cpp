@@ -5,6 +5,8 @@
 // in sorted order; computing it again is cheaper than gathering it from memory), and the bytes of
 // the result. The norms need every row, so symmetry is not worth its horizontal sums.
 
+#include <cmath>
+
 #include "core/inverse_sqrt.hpp"
 #include "core/simd.hpp"
 #include "core/sort.hpp"
@@ -24,8 +26,6 @@ alignas(64) constexpr double far_table[24] = {0, 0, 0, 0, 0, 0, 0, 0, 1e290, 0, 
 inline V far(std::size_t lane) noexcept {
     return load(far_table + 8 - lane);
 }
-
-constexpr double coincident = 1e-60;  // squared distance, angstrom^2
 
 // The atoms of a molecule, one coordinate after the other, with room for padded(n) + 8.
 struct Atoms {
@@ -101,7 +101,7 @@ void order_rows(double* norms, std::size_t n, std::int64_t* order, std::int64_t*
             if (!tied) return;
         }
     }
-    for (std::size_t i = 0; i < n; ++i) norms[i] = ten_digits(std::sqrt(norms[i]));
+    for (std::size_t i = 0; i < n; ++i) norms[i] = ten_digits(__builtin_sqrt(norms[i]));
     stable_order(norms, n, order, work);
 }
 
@@ -134,14 +134,14 @@ inline void store_as(float* p, V v) noexcept {
 template <typename Real>
 bool triangle(const Atoms& a, std::size_t n, double unit_length, Real* out,
               std::size_t features) noexcept {
-    V nearest = broadcast(1.0);
+    Mask<double> apart = Mask<double>{} - 1;  // false for NaN too
     std::size_t begin = 0;
     for (std::size_t i = 0; i < n; ++i) {
         const V charge = broadcast(a.charge[i] * unit_length);
         for (std::size_t j = 0; j <= i; j += width) {
             V d2 = squared_distances(a, i, j);
             if (i - j < width) d2 += far(i - j);
-            nearest = d2 < nearest ? d2 : nearest;
+            apart &= (Mask<double>)(d2 > nearest_distance * nearest_distance);
             const V m = charge * load(a.charge + j) * inverse_sqrt(d2);
             if (begin + j + width <= features) {
                 store_as(out + begin + j, m);
@@ -154,9 +154,9 @@ bool triangle(const Atoms& a, std::size_t n, double unit_length, Real* out,
         begin += i + 1;
     }
     for (std::size_t k = begin; k < features; ++k) out[k] = 0;
-    bool apart = true;
-    for (std::size_t k = 0; k < width; ++k) apart &= nearest[k] > coincident;
-    return apart;
+    bool all = true;
+    for (std::size_t k = 0; k < width; ++k) all &= apart[k] != 0;
+    return all;
 }
 
 }  // namespace
@@ -190,7 +190,7 @@ std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameter
         squared_norms(sorted, n, p.unit_length, norms);
         for (std::size_t copy = 0; copy < p.n_copies; ++copy) {
             for (std::size_t k = 0; k < n; ++k)
-                noisy[k] = std::sqrt(norms[k]) + p.noise[copy * p.size + k];
+                noisy[k] = __builtin_sqrt(norms[k]) + p.noise[copy * p.size + k];
             stable_order(noisy, n, order, work);
             permute(sorted, order, n, atoms);
             if (!triangle(atoms, n, p.unit_length, row + copy * features, features)) return m;

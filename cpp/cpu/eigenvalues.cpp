@@ -9,8 +9,6 @@
 // two divisions each. The steps are a chain of dependent operations: going through two vectors of
 // molecules in turn hides half of its latency.
 
-#include <cmath>
-
 #include "core/inverse_sqrt.hpp"
 #include "core/simd.hpp"
 #include "core/sort.hpp"
@@ -41,7 +39,7 @@ inline V with_sign(V size, V sign) noexcept {
 
 inline V root(V x) noexcept {
     V y;
-    for (std::size_t k = 0; k < width; ++k) y[k] = std::sqrt(x[k]);
+    for (std::size_t k = 0; k < width; ++k) y[k] = __builtin_sqrt(x[k]);
     return y;
 }
 
@@ -69,17 +67,17 @@ M fill(const Molecules& molecules, const CoulombParameters& p, const std::size_t
             a[i * (i + 1) / 2 + i][lane] = p.half_power[numbers[i]];
         }
     }
-    V nearest = splat(1.0);
+    M apart = M{} - 1;  // false for NaN too
     for (std::size_t i = 0; i < n; ++i) {
         V* row = a + i * (i + 1) / 2;
         for (std::size_t j = 0; j < i; ++j) {
             const V dx = x[i] - x[j], dy = y[i] - y[j], dz = z[i] - z[j];
             const V d2 = dx * dx + dy * dy + dz * dz;
-            nearest = d2 < nearest ? d2 : nearest;
+            apart &= (M)(d2 > nearest_distance * nearest_distance);
             row[j] = charge[i] * p.unit_length * charge[j] * inverse_sqrt(d2);
         }
     }
-    return nearest > splat(1e-60);
+    return apart;
 }
 
 // Reduces to a tridiagonal matrix: diagonal d, and e[i] the *square* of the element (i, i + 1).
@@ -140,7 +138,7 @@ M block_end(const V* d, const V* e, std::size_t first, std::size_t n) noexcept {
     M open = M{} - 1;
     for (std::size_t i = first; i + 1 < n; ++i) {
         const V size = epsilon * (magnitude(d[i]) + magnitude(d[i + 1]));
-        const M closes = open & (M)(e[i] <= size * size);
+        const M closes = open & ((M)(e[i] <= size * size) | (M)(e[i] == V{}));
         end = closes ? M{} + static_cast<std::int64_t>(i) : end;
         open &= ~closes;
         if (!any(open)) break;
@@ -173,7 +171,8 @@ void sweep(const Tridiagonal* t, std::size_t first, const M* end, std::size_t la
             e[i + 1] = (runs & ~begins) ? s[g] * r : e[i + 1];
             const V inverse = 1.0 / r;
             const V inverse_c = r / p[g];
-            const V before = c[g];
+            // A block begins with c = 1, whatever was left by steps outside of it.
+            const V before = begins ? splat(1.0) : c[g];
             c[g] = p[g] * inverse;
             s[g] = square * inverse;
             const V old_gamma = gamma[g];
@@ -190,7 +189,16 @@ void sweep(const Tridiagonal* t, std::size_t first, const M* end, std::size_t la
     }
 }
 
-// Eigenvalues in d; lanes that did not converge (none is known) turn to NaN.
+// Lanes that did not converge (NaN among the positions is the only known cause) become NaN, and
+// are decoupled so that they hold up no other lane.
+void give_up(const Tridiagonal& t, std::size_t n, const M open) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+        t.d[i] = open ? splat(__builtin_nan("")) : t.d[i];
+        t.e[i] = open ? V{} : t.e[i];
+    }
+}
+
+// Eigenvalues in d.
 template <std::size_t groups>
 void ql(const Tridiagonal* t, std::size_t n) noexcept {
     for (std::size_t first = 0; first + 1 < n; ++first) {
@@ -208,9 +216,9 @@ void ql(const Tridiagonal* t, std::size_t n) noexcept {
             if (sweeps == most_sweeps) {
                 for (std::size_t g = 0; g < groups; ++g) {
                     const M open = (M)(end[g] > M{} + static_cast<std::int64_t>(first));
-                    t[g].d[0] = open ? splat(__builtin_nan("")) : t[g].d[0];
+                    give_up(t[g], n, open);
                 }
-                return;
+                break;
             }
             sweep<groups>(t, first, end, last);
         }

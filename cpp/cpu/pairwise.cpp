@@ -12,8 +12,6 @@
 // the multiply-add peak; this gains the pass over the products, and the same bits on any number of
 // threads.
 
-#include <cmath>
-
 #include "core/exp.hpp"
 #include "core/simd.hpp"
 #include "cpu/kernels.hpp"
@@ -29,6 +27,14 @@ constexpr std::size_t block_rows = 8;
 constexpr std::size_t block_rows = 4;
 #endif
 constexpr std::size_t block_vectors = 3;
+
+// Features that are added up in one go. Sums of chunks are added afterwards: rounding then grows
+// with the length of a chunk, not with the number of features.
+constexpr std::size_t chunk = 512;
+
+inline std::size_t smaller(std::size_t a, std::size_t b) noexcept {
+    return a < b ? a : b;
+}
 
 template <typename Real>
 inline constexpr std::size_t block_columns = block_vectors * lanes<Real>;
@@ -50,7 +56,8 @@ void pack(const Real* y, std::size_t stride, std::size_t begin, std::size_t m,
 // |x - y| or x y, added up over the features, for block_rows rows and block_columns packed columns;
 // out has row stride `tile`.
 template <Metric metric, typename Real>
-void block(const Real* const* x, const Real* packed, std::size_t n_features, Real* out) noexcept {
+void block(const Real* const* x, const Real* packed, std::size_t n_features, bool first,
+           Real* out) noexcept {
     using V = Vector<Real>;
     constexpr std::size_t w = lanes<Real>;
     V total[block_rows][block_vectors] = {};
@@ -77,7 +84,10 @@ void block(const Real* const* x, const Real* packed, std::size_t n_features, Rea
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < block_rows; ++r) {
 #pragma GCC unroll 8
-        for (std::size_t c = 0; c < block_vectors; ++c) store(out + r * tile + c * w, total[r][c]);
+        for (std::size_t c = 0; c < block_vectors; ++c) {
+            Real* to = out + r * tile + c * w;
+            store(to, first ? total[r][c] : load(to) + total[r][c]);
+        }
     }
 }
 
@@ -86,16 +96,15 @@ template <Metric metric, typename Real>
 void sums_of_tile(const Real* x, std::size_t stride, std::size_t begin, std::size_t n,
                   const Real* packed, std::size_t n_features, Real* out) noexcept {
     for (std::size_t r = 0; r < tile; r += block_rows) {
-        const Real* rows[block_rows];
-        for (std::size_t k = 0; k < block_rows; ++k)
-            rows[k] = x + (begin + r + k < n ? begin + r + k : n - 1) * stride;
-        for (std::size_t c = 0; c < tile; c += block_columns<Real>)
-            block<metric>(rows, packed + c, n_features, out + r * tile + c);
+        for (std::size_t k = 0; k == 0 || k < n_features; k += chunk) {
+            const std::size_t count = smaller(chunk, n_features - k);
+            const Real* rows[block_rows];
+            for (std::size_t i = 0; i < block_rows; ++i)
+                rows[i] = x + smaller(begin + r + i, n - 1) * stride + k;
+            for (std::size_t c = 0; c < tile; c += block_columns<Real>)
+                block<metric>(rows, packed + k * tile + c, count, k == 0, out + r * tile + c);
+        }
     }
-}
-
-inline std::size_t smaller(std::size_t a, std::size_t b) noexcept {
-    return a < b ? a : b;
 }
 
 // Products become squared distances, of copy a of the rows and copy b of the columns.
@@ -140,7 +149,12 @@ inline Vector<Real> kernel_of(Vector<Real> d, Similarity similarity, Real scale)
 template <typename Real>
 inline Vector<Real> root(Vector<Real> x) noexcept {
     Vector<Real> y;
-    for (std::size_t k = 0; k < lanes<Real>; ++k) y[k] = std::sqrt(x[k]);
+    for (std::size_t k = 0; k < lanes<Real>; ++k) {
+        if constexpr (sizeof(Real) == sizeof(float))
+            y[k] = __builtin_sqrtf(x[k]);
+        else
+            y[k] = __builtin_sqrt(x[k]);
+    }
     return y;
 }
 
@@ -242,11 +256,15 @@ void pairwise_columns(const PairwiseTask<Real>& t, std::size_t column, Real* scr
 template <typename Real>
 void squared_norms(const Real* x, std::size_t n, std::size_t n_features, Real* norms) {
     for (std::size_t i = 0; i < n; ++i) {
-        // Added up feature by feature, as the products are.
+        // In the order of the products, so that equal rows have distance 0.
         const Real* row = x + i * n_features;
-        Real total = 0;
-        for (std::size_t k = 0; k < n_features; ++k) total += row[k] * row[k];
-        norms[i] = total;
+        norms[i] = 0;
+        for (std::size_t first = 0; first < n_features; first += chunk) {
+            Real total = 0;
+            for (std::size_t k = first; k < smaller(first + chunk, n_features); ++k)
+                total += row[k] * row[k];
+            norms[i] += total;
+        }
     }
 }
 

@@ -57,15 +57,19 @@ int threads_in_use(int n_threads) {
 #endif
 }
 
+int threads_for(std::size_t n, std::size_t grain, int n_threads) {
+    const std::size_t n_ranges = std::max<std::size_t>((n + grain - 1) / grain, 1);
+    const auto threads = static_cast<std::size_t>(threads_in_use(n_threads));
+    return static_cast<int>(std::min(threads, n_ranges));
+}
+
 void parallel_ranges(std::size_t n, std::size_t grain, int n_threads, RangeBody body,
                      void* context) {
-    const std::size_t n_ranges = (n + grain - 1) / grain;
-    int threads = threads_in_use(n_threads);
-    if (static_cast<std::size_t>(threads) > n_ranges) threads = static_cast<int>(n_ranges);
 #if defined(_OPENMP)
-    if (threads > 1) {
+    if (n_threads > 1) {
         used_threads.store(true);
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
+        const std::size_t n_ranges = (n + grain - 1) / grain;
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
         for (std::size_t r = 0; r < n_ranges; ++r) {
             const std::size_t begin = r * grain;
             const std::size_t end = begin + grain < n ? begin + grain : n;
@@ -73,6 +77,9 @@ void parallel_ranges(std::size_t n, std::size_t grain, int n_threads, RangeBody 
         }
         return;
     }
+#else
+    (void)grain;
+    (void)n_threads;
 #endif
     if (n > 0) body(context, 0, n, 0);
 }

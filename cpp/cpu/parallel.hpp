@@ -16,12 +16,16 @@ bool forked_after_threads();
 /// Threads that a request for n_threads (0: the default) really gets.
 int threads_in_use(int n_threads);
 
+/// The same for n items in ranges of `grain`: no more threads than ranges, at least 1. Asked once,
+/// since the answer may change with the affinity: scratch and loop must agree.
+int threads_for(std::size_t n, std::size_t grain, int n_threads);
+
 /// The version date of OpenMP, 0 without it.
 int openmp_version();
 
-/// Calls body(context, begin, end, thread) for ranges that cover 0 .. n. Ranges hold `grain`
-/// items (the last fewer) and are handed to the threads as they become free, so results must
-/// not depend on which thread takes which range. body must not throw.
+/// Calls body(context, begin, end, thread), thread < n_threads, for ranges that cover 0 .. n.
+/// Ranges hold `grain` items (the last fewer) and are handed to the threads as they become free, so
+/// results must not depend on which thread takes which range. body must not throw.
 using RangeBody = void (*)(void* context, std::size_t begin, std::size_t end, int thread);
 void parallel_ranges(std::size_t n, std::size_t grain, int n_threads, RangeBody body,
                      void* context);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,26 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise ValueError(
             f"out: expected shape {shape} and type {dtype}, found {out.shape} and {out.dtype}"
         )
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out: expected a writeable C-contiguous array")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError("out: expected a writeable C-contiguous, aligned array")
+
+
+def checked_threads(n_threads: int | None) -> int | None:
+    """Raise unless ``n_threads`` is None or an integer from 1 to 4096."""
+    if n_threads is None:
+        return None
+    whole = isinstance(n_threads, (int, np.integer)) and not isinstance(n_threads, bool)
+    if not whole or not 1 <= n_threads <= 4096:
+        raise ValueError(
+            f"n_threads: expected None or an integer from 1 to 4096, found {n_threads!r}"
+        )
+    return int(n_threads)
 
 
 def available_bytes() -> int | None:
     """Memory that can still be had, or None where the system does not tell.
 
-    What Linux calls available, or what is left below the limit of the process's control group.
+    What Linux calls available, or less where a container limits it.
     """
     limits = []
     try:
@@ -35,18 +48,24 @@ def available_bytes() -> int | None:
                     limits.append(int(line.split()[1]) * 1024)
     except OSError:
         pass
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as most:
-            limit = most.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:
-            used = int(current.read())
-        if limit != "max":
-            limits.append(int(limit) - used)
-    except (OSError, ValueError):
-        pass
+    limits += _control_group_bytes()
     if not limits and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(limits) if limits else None
+
+
+def _control_group_bytes() -> list[int]:
+    """What is left below the limit of the control group that a container sees as its root."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        statistics = (folder / "memory.stat").read_text().split()
+        # File pages that the system drops when memory is needed.
+        used -= int(statistics[statistics.index("inactive_file") + 1])
+    except (OSError, ValueError):
+        return []
+    return [] if limit == "max" else [int(limit) - used]
 
 
 def require_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike, what: str) -> None:
@@ -75,8 +94,9 @@ def integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
             raise TypeError(f"{name}: expected integers, found {array.dtype}")
     limits = np.iinfo(dtype)
     if array.min() < limits.min or array.max() > limits.max:
-        raise ValueError(f"{name}: {array.max()} does not fit in {np.dtype(dtype).name}")
-    return np.ascontiguousarray(array, dtype=dtype)
+        wrong = array.max() if array.max() > limits.max else array.min()
+        raise ValueError(f"{name}: {wrong} does not fit in {np.dtype(dtype).name}")
+    return np.require(array, dtype, ["C", "A"])
 
 
 def floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -86,7 +106,7 @@ def floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
     if name == "positions" and array.size == 0:
         array = array.reshape(-1, 3)
-    return np.ascontiguousarray(array, dtype=np.float64)
+    return np.require(array, np.float64, ["C", "A"])
 
 
 def booleans(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:

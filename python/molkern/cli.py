@@ -5,6 +5,7 @@ Wrong input gives one line on stderr and exit code 2; ``MOLKERN_DEBUG=1`` shows 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import os
@@ -12,7 +13,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,30 @@ molkern: error: compare needs DATA, a name or a file
   a published set:     molkern data fetch qm7, then: molkern compare qm7
   files already here:  set MOLKERN_DATA to their folder; "molkern data list" shows what is found
 """
+_COMMAS = "; several values of an option are joined by commas: --sizes 100,200,500"
+_REPRESENTATIONS = (
+    "Names with commas, of coulomb_matrix, coulomb_matrix_unsorted, coulomb_matrix_random, "
+    "coulomb_matrix_eigenspectrum, bag_of_bonds. Default: all but coulomb_matrix_unsorted."
+)
+_UNIT = (
+    "Unit of the property, e.g. eV: converts if the file states its unit, else states it. "
+    "For an energy: hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1."
+)
+_SIZES = (
+    "Training-set sizes with commas, e.g. 100,200,500. Default: a series up to the whole training "
+    "part. At least 10 structures are needed; where there are no official folds, a fifth is held "
+    "out for testing."
+)
+_SEEDS = "Seeds with commas. Default: 0 with official folds or splits, else 0,1,2."
+_BASELINE = (
+    "none, mean or elements. Default: elements for an extensive energy of molecules of different "
+    "composition, else mean."
+)
+_OUT = (
+    "Folder of the report; an existing report there is replaced. Default: molkern-report/<data>, "
+    "or molkern-report/<data>-<property> for another property than the usual one."
+)
+_CV = 5  # folds of the cross-validation in study.compare
 _EXTRAS = ("ase", "h5py", "jinja2", "matplotlib", "pandas", "pooch", "rich", "scipy",
            "threadpoolctl", "typer")  # fmt: skip
 
@@ -63,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _app()(args=arguments, prog_name="molkern", standalone_mode=False)
             return int(code or 0)
         except usage as wrong:
-            return _fail(wrong.format_message())
+            words = wrong.format_message()
+            many = "unexpected extra argument" in words and "compare" in (arguments or sys.argv)
+            return _fail(words + (_COMMAS if many else ""))
         except (KeyboardInterrupt, typer.Abort):
             return _fail("interrupted", code=130)
         except ImportError as missing:
@@ -124,27 +151,19 @@ def compare(
         typer.Argument(help="Name of a data set, or a file: extended XYZ, .npz, ASE database, ..."),
     ] = None,
     property: Annotated[str | None, typer.Option(help="What is learnt, e.g. energy.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Unit of the property, e.g. eV.")] = None,
+    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
     length_unit: Annotated[
         str | None, typer.Option(help="Unit of the positions in a file that does not say.")
     ] = None,
-    representations: Annotated[
-        str | None, typer.Option(help="Names with commas. Default: four of them.")
-    ] = None,
+    representations: Annotated[str | None, typer.Option(help=_REPRESENTATIONS)] = None,
     kernels: Annotated[str, typer.Option(help="Names with commas.")] = "laplacian,gaussian",
-    sizes: Annotated[
-        str | None, typer.Option(help="Training-set sizes with commas, e.g. 100,200,500.")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Seeds with commas; with official folds default 0.")
-    ] = None,
-    baseline: Annotated[str | None, typer.Option(help="none, mean or elements.")] = None,
+    sizes: Annotated[str | None, typer.Option(help=_SIZES)] = None,
+    seeds: Annotated[str | None, typer.Option(help=_SEEDS)] = None,
+    baseline: Annotated[str | None, typer.Option(help=_BASELINE)] = None,
     n_tune: Annotated[
         int, typer.Option(help="Largest size at which sigma and alpha are chosen.")
     ] = 2000,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the report. Default: molkern-report/<data>.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
     ] = None,
@@ -165,14 +184,17 @@ def compare(
         "sizes": _integers("sizes", sizes, 1),
         "seeds": _integers("seeds", seeds, 0),
         "baseline": _one_of("baseline", baseline, ["none", "mean", "elements"]),
-        "n_tune": n_tune,
-        "n_threads": _at_least_one(n_threads),
+        "n_tune": _at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
+        "n_threads": _at_least("n-threads", n_threads, 1),
     }
     dataset = _load(data, property, unit, length_unit)
-    folder = _writable(out or Path("molkern-report") / re.sub(r"[^\w.+-]", "_", dataset.name))
-    options["store"] = study.Store(store or folder / "store")
-    terminal.describe(dataset)
-    _study_and_report(dataset, chosen, options, folder)
+    folder = out or Path("molkern-report") / _folder_name(dataset, property)
+    store = store or folder / "store"
+    with _no_empty_folders(folder, store):
+        _writable(folder)
+        options["store"] = study.Store(store)
+        terminal.describe(dataset)
+        _study_and_report(dataset, chosen, options, folder)
 
 
 def _study_and_report(
@@ -183,7 +205,7 @@ def _study_and_report(
     try:
         with terminal.ProgressBars() as bars:
             result = study.compare(dataset, chosen, progress=bars, **options)
-        files = report.write(result, folder, environment=_environment(options["n_threads"]))
+        files = report.write(result, folder)
     except KeyboardInterrupt:
         place = options["store"].folder
         message = f"interrupted; finished results are in {place}, the same command continues"
@@ -241,13 +263,28 @@ def info() -> None:
 
 def _load(data: str, property: str | None, unit: str | None, length_unit: str | None) -> Dataset:
     from molkern import datasets
+    from molkern.datasets.selection import why_none
 
     if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
         _check_registered(data)
     dataset = datasets.load(data, property=property, unit=unit, length_unit=length_unit)
     if not dataset.default_target:
-        raise ValueError(f"{data}: no property found that could be learnt")
+        none = why_none(dataset)
+        raise ValueError(f"{data}: no property found that could be learnt{none}")
     return dataset
+
+
+def _folder_name(dataset: Dataset, property: str | None) -> str:
+    """Name of the data; with a property that is not the usual one, its name too."""
+    from molkern.datasets.registry import ENTRIES
+
+    name = dataset.name
+    if property is not None:
+        usual = ENTRIES[name].target if name in ENTRIES else "energy"
+        scalars = [key for key, values in dataset.targets.items() if values.ndim == 1]
+        if dataset.default_target != usual and scalars != [dataset.default_target]:
+            name = f"{name}-{dataset.default_target}"
+    return re.sub(r"[^\w.+-]", "_", name)
 
 
 def _check_registered(name: str) -> None:
@@ -291,10 +328,23 @@ def _integers(option: str, text: str | None, least: int) -> list[int] | None:
     return [int(part) for part in parts]
 
 
-def _at_least_one(n_threads: int | None) -> int | None:
-    if n_threads is not None and n_threads < 1:
-        raise ValueError(f"--n-threads: expected at least 1, found {n_threads}")
-    return n_threads
+def _at_least(option: str, value: int | None, least: int, why: str = "") -> int | None:
+    if value is not None and value < least:
+        raise ValueError(f"--{option}: expected at least {least}{why}, found {value}")
+    return value
+
+
+@contextlib.contextmanager
+def _no_empty_folders(*folders: Path) -> Iterator[None]:
+    """Remove at the end what was made of these folders, and of those around them, and is empty."""
+    around = {place for folder in folders for place in (folder, *folder.parents)}
+    new = sorted((p for p in around if not p.exists()), key=lambda p: len(p.parts), reverse=True)
+    try:
+        yield
+    finally:
+        for place in new:
+            with contextlib.suppress(OSError):  # not made, or not empty
+                place.rmdir()
 
 
 def _writable(folder: Path) -> Path:
@@ -307,11 +357,3 @@ def _writable(folder: Path) -> Path:
     except OSError as error:
         raise OSError(f"--out: cannot write to the folder {folder}: {error.strerror}") from error
     return folder
-
-
-def _environment(n_threads: int | None) -> dict[str, object]:
-    import molkern
-
-    build = molkern.build_info()
-    threads = n_threads or build["n_threads"]
-    return {"Computed with": f"{threads} threads, {build['isa']}, compiler {build['compiler']}"}

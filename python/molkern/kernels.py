@@ -13,15 +13,17 @@ it keeps its own setting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._arrays import checked_out, require_bytes
+from molkern import _kernel_inputs as inputs
+from molkern._arrays import checked_out, checked_threads, require_bytes
+from molkern._kernel_inputs import Matrix, Sigma
 
 __all__ = [
     "euclidean_distances",
@@ -32,9 +34,6 @@ __all__ = [
     "manhattan_distances",
     "polynomial",
 ]
-
-Matrix = npt.NDArray[Any]
-Sigma = float | Sequence[float] | npt.NDArray[Any]
 
 
 def laplacian(
@@ -75,14 +74,17 @@ def laplacian(
     Raises
     ------
     ValueError
-        For a sigma that is not positive, shapes or types that do not match.
+        For a sigma that is not positive, shapes that do not match, NaN or infinity in X or Y (the
+        message names the row).
+    TypeError
+        For X and Y of different types, or what are not real numbers.
     MemoryError
         If the result does not fit in memory, with its size in bytes.
 
     Notes
     -----
     Cost: n m n_features subtractions and additions, half of it with ``Y=None``, times
-    n_copies². Scratch: 32 n_features n_copies + 1024 (1 + n_sigma) numbers per thread.
+    n_copies². Scratch: 48 n_features n_copies + 2304 (1 + n_sigma) numbers per thread.
 
     Examples
     --------
@@ -91,10 +93,14 @@ def laplacian(
     array([[1.        , 0.36787944],
            [0.36787944, 1.        ]])
     """
-    x, y = _rows(X, Y)
-    scales, single = _scales(sigma, x.dtype, lambda s: 1.0 / s)
-    result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "laplacian")
-    _core.pairwise(x, y, n_copies, "manhattan", "laplacian", scales, shaped, n_threads)
+    x, y = inputs.rows(X, Y)
+    scales, single = inputs.scales(sigma, x.dtype, lambda s: 1.0 / s)
+    result, shaped = inputs.result(
+        out, x, y, n_copies, None if single else len(scales), "laplacian"
+    )
+    _core.pairwise(
+        x, y, n_copies, "manhattan", "laplacian", scales, shaped, checked_threads(n_threads)
+    )
     return result
 
 
@@ -123,9 +129,11 @@ def manhattan_distances(
     array([[0., 3.],
            [3., 0.]])
     """
-    x, y = _rows(X, Y)
-    result, shaped = _result(out, x, y, 1, None, "manhattan_distances")
-    _core.pairwise(x, y, 1, "manhattan", "none", np.ones(1, x.dtype), shaped, n_threads)
+    x, y = inputs.rows(X, Y)
+    result, shaped = inputs.result(out, x, y, 1, None, "manhattan_distances")
+    _core.pairwise(
+        x, y, 1, "manhattan", "none", np.ones(1, x.dtype), shaped, checked_threads(n_threads)
+    )
     return result
 
 
@@ -153,15 +161,18 @@ def gaussian(
     Raises
     ------
     ValueError
-        For a sigma that is not positive, shapes or types that do not match.
+        For a sigma that is not positive, shapes that do not match, NaN or infinity in X or Y (the
+        message names the row).
+    TypeError
+        For X and Y of different types, or what are not real numbers.
     MemoryError
         If the result does not fit in memory, with its size in bytes.
 
     Notes
     -----
     The squared distance is |x|² + |y|² - 2 xy, after the column means of ``Y`` (else ``X``) were
-    subtracted; negative results of rounding become 0. Its error is about 1e-16 (float32: 1e-7) of
-    the largest squared norm after that.
+    subtracted; negative results of rounding become 0. Its error is up to about 1e-14 (float32:
+    5e-6) of the largest squared norm after that.
 
     Cost: n m n_features multiply-adds, half of it with ``Y=None``, and n m exponentials; times
     n_copies².
@@ -173,11 +184,14 @@ def gaussian(
     array([[1.        , 0.36787944],
            [0.36787944, 1.        ]])
     """
-    x, y = _rows(X, Y)
-    scales, single = _scales(sigma, x.dtype, lambda s: 0.5 / s**2)
-    result, shaped = _result(out, x, y, n_copies, None if single else len(scales), "gaussian")
-    x, y = _centred(x, y, n_copies)
-    _core.pairwise(x, y, n_copies, "euclidean", "gaussian", scales, shaped, n_threads)
+    x, y = inputs.rows(X, Y)
+    scales, single = inputs.scales(sigma, x.dtype, lambda s: 0.5 / s**2)
+    n_sigma = None if single else len(scales)
+    result, shaped = inputs.result(out, x, y, n_copies, n_sigma, "gaussian")
+    x, y = inputs.centred(x, y, n_copies)
+    _core.pairwise(
+        x, y, n_copies, "euclidean", "gaussian", scales, shaped, checked_threads(n_threads)
+    )
     return result
 
 
@@ -198,7 +212,7 @@ def euclidean_distances(
     Returns
     -------
     ndarray of shape (n, m)
-        From products, as in :func:`gaussian`: distances below 1e-8 (float32: 3e-4) of the largest
+        From products, as in :func:`gaussian`: distances below 1e-7 (float32: 2e-3) of the largest
         norm are not resolved. With ``Y=None`` the diagonal is exactly 0.
 
     Examples
@@ -208,10 +222,12 @@ def euclidean_distances(
     array([[0., 5.],
            [5., 0.]])
     """
-    x, y = _rows(X, Y)
-    result, shaped = _result(out, x, y, 1, None, "euclidean_distances")
-    x, y = _centred(x, y, 1)
-    _core.pairwise(x, y, 1, "euclidean", "none", np.ones(1, x.dtype), shaped, n_threads)
+    x, y = inputs.rows(X, Y)
+    result, shaped = inputs.result(out, x, y, 1, None, "euclidean_distances")
+    x, y = inputs.centred(x, y, 1)
+    _core.pairwise(
+        x, y, 1, "euclidean", "none", np.ones(1, x.dtype), shaped, checked_threads(n_threads)
+    )
     return result
 
 
@@ -250,18 +266,24 @@ def from_distances(
     """
     if kernel not in ("gaussian", "laplacian"):
         raise ValueError(f'kernel: expected "gaussian" or "laplacian", found {kernel!r}')
-    d = _matrix("distances", distances)
-    scales, single = _scales(
+    d = inputs.matrix("distances", distances)
+    scales, single = inputs.scales(
         sigma, d.dtype, (lambda s: 1.0 / s) if kernel == "laplacian" else (lambda s: 0.5 / s**2)
     )
     if not single:
         raise ValueError("sigma: expected one width, found a sequence")
+    if out is not None and out is not d and np.may_share_memory(out, d):
+        same = out.__array_interface__["data"] == d.__array_interface__["data"]
+        if not same:
+            raise ValueError("out: overlaps distances without being the same array")
+    if d.size and not d.min() >= 0:
+        raise ValueError("distances: expected 0 or more everywhere, found negative ones or NaN")
     if out is None:
         require_bytes(d.shape, d.dtype, "from_distances")
         out = np.empty_like(d)
     else:
         checked_out(out, d.shape, d.dtype)
-    _core.from_distances(d, kernel, float(scales[0]), out, n_threads)
+    _core.from_distances(d, kernel, float(scales[0]), out, checked_threads(n_threads))
     return out
 
 
@@ -289,8 +311,8 @@ def linear(
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
     array([[11.,  2.]])
     """
-    x, y = _rows(X, Y)
-    result, _ = _result(out, x, y, 1, None, "linear")
+    x, y = inputs.rows(X, Y)
+    result, _ = inputs.result(out, x, y, 1, None, "linear")
     with _blas_threads(n_threads, x.shape[0] * result.shape[1] * x.shape[1]):
         # NumPy recognises X X^T and computes one triangle.
         np.dot(x, (x if y is None else y).T, out=result)
@@ -343,26 +365,13 @@ def polynomial(
     return result
 
 
-def _centred(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix | None]:
-    """Rows minus the column means of ``y``, else ``x``; all copies of a row minus the same.
-
-    Distances do not change, but their rounding shrinks with the norms.
-    """
-    reference = x if y is None else y
-    if reference.size == 0:
-        return x, y
-    n_features = reference.shape[1] // n_copies
-    centre = np.tile(reference.reshape(-1, n_features).mean(axis=0), n_copies)
-    return x - centre, None if y is None else y - centre
-
-
 @contextmanager
 def _blas_threads(n_threads: int | None, work: float) -> Iterator[None]:
     """Threads of the BLAS inside the block, restored after it.
 
     Asking threadpoolctl takes about a millisecond: not for less than 1e7 multiply-adds.
     """
-    if n_threads is None or work < 1e7:
+    if checked_threads(n_threads) is None or work < 1e7:
         yield
         return
     try:
@@ -372,59 +381,3 @@ def _blas_threads(n_threads: int | None, work: float) -> Iterator[None]:
         return
     with threadpool_limits(n_threads, user_api="blas"):
         yield
-
-
-def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
-    array = np.asarray(values)
-    if array.ndim != 2:
-        raise ValueError(f"{name}: expected two dimensions, found shape {array.shape}")
-    if array.dtype not in (np.float32, np.float64):
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
-        array = array.astype(np.float64)
-    return np.ascontiguousarray(array)
-
-
-def _rows(X: npt.ArrayLike, Y: npt.ArrayLike | None) -> tuple[Matrix, Matrix | None]:
-    x = _matrix("X", X)
-    if Y is None or Y is X:
-        return x, None
-    y = _matrix("Y", Y)
-    if y.shape[1] != x.shape[1]:
-        raise ValueError(f"Y: expected {x.shape[1]} columns as X has, found {y.shape[1]}")
-    if y.dtype != x.dtype:
-        raise TypeError(f"Y: expected {x.dtype} as X is, found {y.dtype}")
-    return x, y
-
-
-def _scales(sigma: Sigma, dtype: Any, scale: Any) -> tuple[Matrix, bool]:
-    widths = np.asarray(sigma, dtype=np.float64)
-    if widths.ndim > 1 or widths.size == 0:
-        raise ValueError(f"sigma: expected a number or a sequence, found shape {widths.shape}")
-    if not (np.isfinite(widths) & (widths > 0)).all():
-        raise ValueError(f"sigma: expected positive widths, found {sigma!r}")
-    return np.atleast_1d(scale(widths)).astype(dtype), widths.ndim == 0
-
-
-def _result(
-    out: Matrix | None,
-    x: Matrix,
-    y: Matrix | None,
-    n_copies: int,
-    n_sigma: int | None,
-    what: str,
-) -> tuple[Matrix, Matrix]:
-    """The result, and a view of it with the leading axis of widths."""
-    if n_copies < 1 or x.shape[1] % n_copies:
-        raise ValueError(f"n_copies: {x.shape[1]} columns are not {n_copies} copies side by side")
-    shape: tuple[int, ...] = (x.shape[0], (x if y is None else y).shape[0])
-    if n_sigma is not None:
-        shape = (n_sigma, *shape)
-    if out is None:
-        require_bytes(shape, x.dtype, what)
-        out = np.empty(shape, x.dtype)
-    else:
-        checked_out(out, shape, x.dtype)
-        if any(np.may_share_memory(out, a) for a in (x, y) if a is not None):
-            raise ValueError("out: shares memory with X or Y")
-    return out, out.reshape((1 if n_sigma is None else n_sigma, *shape[-2:]))

@@ -175,9 +175,8 @@ class Structures:
             positions = [np.asarray(r, dtype=np.float64) for _, r in pairs]
         except (TypeError, ValueError) as error:
             raise _first_bad_pair(pairs) from error
-        sizes = np.fromiter(map(len, numbers), np.int64, len(pairs))
         for k, (z, r) in enumerate(zip(numbers, positions, strict=True)):
-            if z.ndim != 1 or r.shape != (len(z), 3):
+            if z.ndim != 1 or r.shape != (z.shape[0], 3):
                 if z.shape == (0,) and r.size == 0:
                     positions[k] = np.empty((0, 3))
                     continue
@@ -185,6 +184,7 @@ class Structures:
                     f"structure {k}: expected numbers (n,) and positions (n, 3), "
                     f"found {z.shape} and {r.shape}"
                 )
+        sizes = np.fromiter(map(len, numbers), np.int64, len(pairs))
         offsets = np.concatenate(([0], np.cumsum(sizes)))
         if not pairs:
             return cls(np.empty(0, np.int32), np.empty((0, 3)), offsets)

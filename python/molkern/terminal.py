@@ -116,6 +116,8 @@ def show(result: Result, files: Sequence[Path]) -> None:
     console.print(table)
     for sentence in report.sentences(result):
         console.print(Text(sentence))
+    if report.origin(result):
+        console.print(Text(f"Computed with {report.origin(result)}."))
     console.print(Text("\nwritten:"))
     for path in files:
         console.print(Text(f"  {path}"), soft_wrap=True)

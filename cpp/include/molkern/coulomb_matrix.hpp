@@ -39,7 +39,7 @@ inline std::size_t coulomb_matrix_features(const CoulombParameters& p) noexcept 
 ///
 /// out   [n_molecules, coulomb_matrix_features]   e^2/bohr or e^2/angstrom
 ///
-/// Returns the first molecule in which two atoms coincide (closer than 1e-30 angstrom), else
+/// Returns the first molecule in which two atoms coincide (closer than nearest_distance), else
 /// no_molecule. The caller has checked shapes, numbers and sizes. Parallel over molecules.
 template <typename Real>
 std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& parameters,

@@ -9,6 +9,9 @@ namespace molkern {
 /// Charges at and above this have no entry in the tables of the Coulomb matrix.
 constexpr std::int32_t n_elements = 119;
 
+/// Two atoms nearer than this, in angstrom, are one atom written twice: an error.
+constexpr double nearest_distance = 1e-3;
+
 /// Result of a kernel that met nothing wrong.
 constexpr std::size_t no_molecule = static_cast<std::size_t>(-1);
 
@@ -23,8 +26,13 @@ struct Molecules {
     const std::int64_t* offsets;
     std::size_t n_molecules;
 
-    std::size_t first(std::size_t m) const noexcept { return static_cast<std::size_t>(offsets[m]); }
-    std::size_t size(std::size_t m) const noexcept { return first(m + 1) - first(m); }
+    // Always inlined: kernels use them, and must not leave a copy outside of their level.
+    [[gnu::always_inline]] std::size_t first(std::size_t m) const noexcept {
+        return static_cast<std::size_t>(offsets[m]);
+    }
+    [[gnu::always_inline]] std::size_t size(std::size_t m) const noexcept {
+        return first(m + 1) - first(m);
+    }
 };
 
 }  // namespace molkern

@@ -21,7 +21,7 @@ enum class Similarity { none, laplacian, gaussian };
 /// out     [n_scales, n, m]
 ///
 /// With n_copies > 1 the kernel is averaged over the n_copies^2 pairs of copies. For the Euclidean
-/// metric rows should be centred: its error is a rounding of the largest squared norm.
+/// metric rows should be centred: its error is a few roundings of the largest squared norm.
 /// Parallel over columns of `out`; bitwise the same for any number of threads. Throws
 /// std::bad_alloc.
 template <typename Real>

@@ -31,6 +31,7 @@ class Dataset:
     structures : Structures
         Positions in Å.
     targets : dict of str to ndarray of float64
+        Lists and other types of numbers are converted.
         First axis ``n_structures``; ``"forces"`` (and ``"forces_..."``) have shape
         ``(n_atoms, 3)`` in packed order.
         NaN where a set has no label.
@@ -52,6 +53,9 @@ class Dataset:
         What was converted, left out or assumed on the way.
     extensive : frozenset of str
         Targets that are extensive energies.
+    unused : dict of str to str
+        Arrays or words of a user's file that could have been meant as targets, and why they are
+        none.
     """
 
     name: str
@@ -67,8 +71,18 @@ class Dataset:
     verified: str = "not verified: made in memory"
     notes: tuple[str, ...] = ()
     extensive: frozenset[str] = frozenset()
+    unused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.structures, Structures):
+            found = type(self.structures).__name__
+            raise TypeError(f"structures: expected Structures, found {found}")
+        if not isinstance(self.targets, dict):
+            raise TypeError(
+                f"targets: expected a dict of arrays, found {type(self.targets).__name__}"
+            )
+        arrays = {name: _numbers(name, values) for name, values in self.targets.items()}
+        object.__setattr__(self, "targets", arrays)
         n, n_atoms = len(self.structures), self.structures.n_atoms
         for name, values in self.targets.items():
             first = n_atoms if per_atom(name) else n
@@ -141,6 +155,18 @@ class Dataset:
         if self.splits is not None and not repeated:
             splits = tuple((moved(train), moved(test)) for train, test in self.splits)
         return self.replace(structures=subset, targets=targets, folds=folds, splits=splits)
+
+
+def _numbers(name: str, values: Any) -> npt.NDArray[np.float64]:
+    """A target as an array; the same array if it is one of float64."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"targets: {name!r} has rows of different lengths") from error
+    if array.dtype.kind not in "fiub":
+        found = f"{type(values).__name__} of {array.dtype}"
+        raise TypeError(f"targets: {name!r} must hold real numbers, found {found}")
+    return array.astype(np.float64, copy=False)
 
 
 def _atoms(structures: Structures, chosen: Index) -> Index:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from molkern.structures import Structures
 
 __all__ = [
+    "LAYOUTS",
     "bad_file",
     "digest",
     "needed",
@@ -27,6 +28,8 @@ __all__ = [
     "structures_of",
     "unpadded",
 ]
+
+LAYOUTS = "packed (numbers, positions, offsets), padded (Z, R) or trajectory (z, R)"
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -118,7 +121,7 @@ def read_npz(path: Path, keys: Iterable[str] | None = None) -> Arrays:
                     raise bad_file(
                         path,
                         f"array {key!r} holds Python objects, which are not read because "
-                        "unpickling can run code",
+                        f"unpickling can run code; save arrays of numbers: {LAYOUTS}",
                     ) from error
                 raise bad_file(path, f"array {key!r} is damaged: {error}") from error
             except _BROKEN as error:

@@ -70,7 +70,8 @@ def load(
         The target wanted. None: the usual one of the set, ``energy``, or the only one.
     unit : str, optional
         Unit of that target. Where the file's unit is known, values are converted to it; where it
-        is not, this states it. Never guessed: ``"unknown"`` if nobody says.
+        is not, this states it. Never guessed: ``"unknown"`` if nobody says. For an energy one of
+        hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1; any name for other properties.
     length_unit : str, optional
         Unit of the positions in a file that does not define one; they are converted to Å.
     keep_uncharacterized : bool, default=False
@@ -102,7 +103,10 @@ def load(
         dataset = _identified(dataset, path, form)
         return choose(dataset, property, unit, is_user_format(form))
     if length_unit is not None:
-        raise ValueError(f"length_unit: {entry.name} has a known one; expected None")
+        raise ValueError(
+            f"length_unit: {entry.name} has a known one; leave out --length-unit, in Python "
+            "length_unit="
+        )
     dataset = _load_entry(entry, keep_uncharacterized, download)
     return choose(dataset, property, unit, False)
 
@@ -134,7 +138,9 @@ def _load_entry(entry: Entry, keep_uncharacterized: bool, may_download: bool) ->
     if found is None:
         if not may_download:
             raise FileNotFoundError(
-                f"{entry.name}: not found in MOLKERN_DATA or the cache, and download=False"
+                f"{entry.name}: not found in MOLKERN_DATA or the cache, and not to be downloaded "
+                f'here; get it by "molkern data fetch {entry.name}", in Python '
+                f'datasets.fetch("{entry.name}")'
             )
         found = cache.download(entry)
     file, path = found

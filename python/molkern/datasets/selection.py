@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from molkern.datasets.dataset import Dataset, per_atom
-from molkern.datasets.units import UNKNOWN, conversion_factor, unit_name
+from molkern.datasets.units import ENERGIES, UNKNOWN, conversion_factor, unit_name
 from molkern.datasets.user import ALIASES
 
-__all__ = ["choose"]
+__all__ = ["choose", "listing", "why_none"]
 
+_MOST = 10  # names in a message
 _NAMES = {"u298": "U", "h298": "H", "g298": "G", **ALIASES}
 
 
@@ -38,10 +39,26 @@ def choose(dataset: Dataset, wanted: str | None, unit: str | None, is_users: boo
     return _finite(_with_unit(_chosen(dataset, wanted), unit), is_users)
 
 
+def listing(names: list[str]) -> str:
+    """Names for a message, the first ten of them."""
+    more = f", ... ({len(names) - _MOST} more)" if len(names) > _MOST else ""
+    return (", ".join(names[:_MOST]) or "none") + more
+
+
+def why_none(dataset: Dataset, wanted: str | None = None) -> str:
+    """What in the file could have been meant as the property, for the end of a message."""
+    for name, why in dataset.unused.items():
+        if wanted is not None and wanted in (name, ALIASES.get(name)):
+            return f"; {why}"
+    if any(not per_atom(name) for name in dataset.targets) and "comment" not in dataset.unused:
+        return ""
+    return "".join(f"; {why}" for why in list(dataset.unused.values())[:_MOST])
+
+
 def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
     """The data set with its default target set."""
     columns = [name for name in dataset.targets if not per_atom(name)]
-    listed = ", ".join(f"{name} [{dataset.units[name]}]" for name in columns) or "none"
+    listed = listing([f"{name} [{dataset.units[name]}]" for name in columns])
     if wanted is not None:
         exact = [name for name in columns if name == wanted]
         alias = _NAMES.get(wanted, wanted).lower()
@@ -51,7 +68,10 @@ def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
         if not exact and per_atom(alias) and alias in dataset.targets:
             raise ValueError(f"property: {wanted!r} has a row per atom; expected one of: {listed}")
         if not exact and len(close) != 1:
-            raise ValueError(f"property: {dataset.name} has no {wanted!r}; it has: {listed}")
+            raise ValueError(
+                f"property: {dataset.name} has no {wanted!r}; it has: {listed}"
+                + why_none(dataset, wanted)
+            )
         return dataset.replace(default_target=(exact or close)[0])
     if dataset.default_target:
         return dataset
@@ -61,7 +81,7 @@ def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
     if len(scalars) > 1:
         raise ValueError(f"property: {dataset.name} has several, choose one of: {listed}")
     if not scalars:
-        return dataset.with_notes("no targets found: structures only")
+        return dataset.with_notes("no targets found: structures only" + why_none(dataset))
     return dataset.replace(default_target=scalars[0])
 
 
@@ -70,18 +90,24 @@ def _with_unit(dataset: Dataset, unit: str | None) -> Dataset:
     name = dataset.default_target
     if not name:
         if unit is not None:
-            raise ValueError(f"unit: {dataset.name} has no target it could belong to")
+            none = why_none(dataset)
+            raise ValueError(f"unit: {dataset.name} has no target it could belong to{none}")
         return dataset
     old = dataset.units[name]
     if unit is None:
         if old == UNKNOWN:
             return dataset.with_notes(
                 f"unit of {name} is unknown: the file does not say, and it is not guessed; "
-                "say it with unit="
+                'say it with --unit eV, in Python unit="eV"'
             )
         return dataset
     new = unit_name(unit)
     if old == UNKNOWN:
+        if name in dataset.extensive and new not in ENERGIES:
+            raise ValueError(
+                f"unit: {name} is an energy, expected one of {', '.join(ENERGIES)}, found "
+                f"{unit!r}; a unit outside of this list is possible for other properties only"
+            )
         units = dataset.units | {name: new}
         first, _, length = dataset.units.get("forces", "").partition("/")
         if name == "energy" and first == UNKNOWN:
@@ -113,6 +139,7 @@ def _finite(dataset: Dataset, is_users: bool) -> Dataset:
     if is_users or n_bad == len(dataset):
         raise ValueError(
             f"{dataset.source}: {name} is missing or not finite for {n_bad} of {len(dataset)} "
-            f"structures, first for structure {int(np.argmin(finite))}"
+            f"structures, first for structure {int(np.argmin(finite))}; remove them or choose "
+            "another property (--property, in Python property=)"
         )
     return dataset.select(finite).with_notes(f"{n_bad} structures without {name} left out")

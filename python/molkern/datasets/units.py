@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BOHR", "UNKNOWN", "conversion_factor", "length_factor", "unit_name"]
+__all__ = ["BOHR", "ENERGIES", "UNKNOWN", "conversion_factor", "length_factor", "unit_name"]
 
 BOHR = 0.529177210544  # Å, CODATA 2022
 UNKNOWN = "unknown"
@@ -14,7 +14,10 @@ _PER_HARTREE = {
     "meV": 27211.386245981,
     "kcal/mol": 627.5094740631,
     "kJ/mol": 2625.4996394799,
+    "Ry": 2.0,
+    "cm-1": 219474.63136314,
 }
+ENERGIES = tuple(_PER_HARTREE)
 _PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1}
 _ALIASES = {
     "ha": "hartree",
@@ -24,6 +27,8 @@ _ALIASES = {
     "kcal/mole": "kcal/mol",
     "kj mol-1": "kJ/mol",
     "kj/mole": "kJ/mol",
+    "rydberg": "Ry",
+    "cm^-1": "cm-1",
     "ang": "angstrom",
     "å": "angstrom",
     "a0": "bohr",
@@ -71,8 +76,8 @@ def unit_name(unit: str) -> str:
 def conversion_factor(source: str, target: str) -> float:
     """Factor that turns values in the unit ``source`` into values in ``target``.
 
-    Energies (hartree, eV, meV, kcal/mol, kJ/mol), lengths (angstrom, bohr, nm) and energies per
-    length are converted. Constants: CODATA 2022.
+    Energies (hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1), lengths (angstrom, bohr, nm) and
+    energies per length are converted. Constants: CODATA 2022.
 
     Raises
     ------
@@ -83,9 +88,8 @@ def conversion_factor(source: str, target: str) -> float:
     --------
     >>> conversion_factor("hartree", "kcal/mol")
     627.5094740631
-    >>> conversion_factor("eV", "debye")
-    Traceback (most recent call last):
-    ValueError: unit: cannot convert 'eV' to 'debye'
+    >>> conversion_factor("nm", "bohr") > 18.8
+    True
     """
     source, target = unit_name(source), unit_name(target)
     if source.lower() == target.lower():
@@ -97,6 +101,10 @@ def conversion_factor(source: str, target: str) -> float:
     if all(p[0] in _PER_HARTREE and p[2] in _PER_ANGSTROM for p in parts):
         energy = _PER_HARTREE[parts[1][0]] / _PER_HARTREE[parts[0][0]]
         return energy * _PER_ANGSTROM[parts[0][2]] / _PER_ANGSTROM[parts[1][2]]
+    for table in (_PER_HARTREE, _PER_ANGSTROM):
+        if source in table:
+            known = ", ".join(table)
+            raise ValueError(f"unit: cannot convert {source!r} to {target!r}, only to: {known}")
     raise ValueError(f"unit: cannot convert {source!r} to {target!r}")
 
 

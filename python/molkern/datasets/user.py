@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets.dataset import Dataset, per_atom
-from molkern.datasets.files import Arrays, bad_file, needed, read_npz, structures_of, unpadded
+from molkern.datasets.files import (
+    LAYOUTS,
+    Arrays,
+    bad_file,
+    needed,
+    read_npz,
+    structures_of,
+    unpadded,
+)
 from molkern.datasets.md17 import trajectory
 from molkern.datasets.units import UNKNOWN, length_factor, unit_name
 from molkern.structures import Structures
@@ -21,6 +29,8 @@ _POSITIONS = ("positions", "R", "coords", "coordinates")
 _NOT_LABELS = {"offsets", "cells", "cell", "pbc", "n_atoms", "num_atoms"}
 ALIASES = {"E": "energy", "energies": "energy", "F": "forces", "force": "forces"}
 _TOO_FAR = 1.4  # Å. No molecule with hydrogen has its shortest distance above; in bohr, most do.
+
+_COMMENT = "extended XYZ needs energy=... in the comment line"
 
 Layout = tuple[Structures, npt.NDArray[np.bool_] | None]
 
@@ -58,13 +68,14 @@ def read_arrays(path: Path, length_unit: str | None = None) -> Dataset:
         raise bad_file(path, f"{key_z}, {key_r}: expected numbers; {_found(arrays)}")
     positions = positions.astype(np.float64) * length_factor(name)
     structures, mask = _layout(path, arrays, numbers, positions)
-    targets = _targets(path, arrays, structures, mask, {key_z, key_r})
+    targets, unused = _targets(path, arrays, structures, mask, {key_z, key_r})
     energy_unit = _stated(arrays, "e_unit")
     units = dict.fromkeys(targets, UNKNOWN)
     if energy_unit is not None and "energy" in units:
         units["energy"] = unit_name(energy_unit)
     notes = _length_notes(structures, length_unit, stated)
-    return _dataset(path, structures, targets, units, notes, unit_name(name))
+    dataset = _dataset(path, structures, targets, units, notes, unit_name(name))
+    return dataset.replace(unused=unused)
 
 
 def _stated(arrays: Arrays, key: str) -> str | None:
@@ -85,8 +96,7 @@ def _geometry_keys(path: Path, arrays: Arrays) -> tuple[str, str]:
     if z is None or r is None:
         raise bad_file(
             path,
-            "expected packed (numbers, positions, offsets), padded (Z, R) or trajectory (z, R) "
-            f"arrays; {_found(arrays)}",
+            f"expected {LAYOUTS} arrays; {_found(arrays)}",
         )
     return z, r
 
@@ -115,23 +125,29 @@ def _targets(
     structures: Structures,
     mask: npt.NDArray[np.bool_] | None,
     geometry: set[str],
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, str]]:
+    """Targets, and the arrays that are none with the reason."""
     n = len(structures)
-    targets = {}
+    targets, unused = {}, {}
     for key, values in arrays.items():
-        if key in geometry or key in _NOT_LABELS or values.dtype.kind not in "fiub":
+        if key in geometry or key in _NOT_LABELS or values.ndim == 0:
+            continue
+        if values.dtype.kind not in "fiub":
+            unused[key] = f"{key}: expected numbers, found type {values.dtype}"
             continue
         name = ALIASES.get(key, key)
         if name in arrays or name in targets:
             name = key
         if per_atom(name):
             targets[name] = _forces(path, key, values, structures, mask)
-        elif values.ndim and values.shape[0] == n:
+        elif values.shape[0] == n:
             column = values.reshape(n) if values.size == n else values
             targets[name] = column.astype(np.float64)
         elif name == "energy":
             raise bad_file(path, f"{key}: expected {n} values, found shape {values.shape}")
-    return targets
+        else:
+            unused[key] = f"{key}: expected {n} rows, found shape {values.shape}"
+    return targets, unused
 
 
 def _forces(
@@ -169,7 +185,7 @@ def _length_notes(
     if nearest > _TOO_FAR:
         notes += (
             f"shortest distance {nearest:.2f} angstrom in molecules with hydrogen: if the "
-            "positions are in bohr, say length_unit='bohr'",
+            'positions are in bohr, say --length-unit bohr, in Python length_unit="bohr"',
         )
     return notes
 
@@ -222,13 +238,15 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
     Dataset
         Positions in Å. Targets are the single numbers in every frame's ``info``,
         its calculator's results, or a database row's key-value pairs and data; NaN where a frame
-        lacks one. Units from a database's ``_property_unit_dict`` (SchNetPack), else
+        lacks one. Words without a value in a comment line are none.
+        Units from a database's ``_property_unit_dict`` (SchNetPack), else
         ``"unknown"``: ASE's own unit of energy is eV, but files often hold others.
 
     Raises
     ------
     ValueError
-        If ASE can not read the file, or it holds no structures; names the file.
+        If ASE can not read the file, it holds no structures, or they or the length unit are
+        wrong; names the file.
     """
     is_database = path.suffix == ".db"
     ase = needed("ase.db" if is_database else "ase.io", f"reading {path.name}")
@@ -240,12 +258,15 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
         else:
             frames = list(ase.read(path, index=":"))
             rows = [_frame_values(frame) for frame in frames]
-        structures = _rescaled(Structures.from_ase(frames), length_unit)
     except Exception as error:  # ASE's readers raise whatever their parsing runs into.
         what = f"{type(error).__name__}: {error}"
         raise bad_file(path, f"ASE can not read it (truncated?): {what}") from error
     if not frames:
         raise bad_file(path, "holds no structures")
+    try:
+        structures = _rescaled(Structures.from_ase(frames), length_unit)
+    except (TypeError, ValueError) as error:
+        raise bad_file(path, str(error)) from error
     names = dict.fromkeys(name for row in rows for name in row)
     targets = {}
     for name in names:
@@ -258,7 +279,19 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
     stated = length_unit or "angstrom"  # ASE's own.
     notes = _length_notes(structures, length_unit, stated)
     units = dict.fromkeys(targets, UNKNOWN) | known
-    return _dataset(path, structures, targets, units, notes, unit_name(stated))
+    dataset = _dataset(path, structures, targets, units, notes, unit_name(stated))
+    bare = any(_is_number(str(name)) for frame in frames for name in frame.info)
+    if path.suffix.lower() in (".xyz", ".extxyz") and (bare or not targets):
+        return dataset.replace(unused={"comment": _COMMENT})
+    return dataset
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _rescaled(structures: Structures, length_unit: str | None) -> Structures:
@@ -282,10 +315,10 @@ def _frame_values(frame: Any) -> dict[str, float]:
 def _scalars(values: dict[str, Any]) -> dict[str, float]:
     scalars = {}
     for name, value in values.items():
-        if isinstance(value, str | bytes | dict) or value is None:
+        if isinstance(value, str | bytes | dict) or value is None or _is_number(name):
             continue
         array = np.asarray(value)
-        if array.size == 1 and array.dtype.kind in "fiub":
+        if array.size == 1 and array.dtype.kind in "fiu":  # A word without a value is True.
             scalars[ALIASES.get(name, name)] = float(array.reshape(-1)[0])
     return scalars
 

@@ -14,6 +14,7 @@ from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
 from molkern.regression.linear import (
     blas_threads,
     predict_in_blocks,
+    real_array,
     solve_with_larger_alpha,
 )
 from molkern.regression.similarity import (
@@ -137,6 +138,8 @@ class KernelRidge:
         ValueError
             For a wrong shape, a value that is not finite, a parameter out of range, n < cv where
             a parameter is open, or a matrix that is not positive definite.
+        TypeError
+            For X or y that hold no real numbers.
         """
         check_kernel(self.kernel)
         check_baseline(self.baseline)
@@ -146,7 +149,7 @@ class KernelRidge:
         labels = _labels(y, len(features))
         n = len(features)
         self.species_: npt.NDArray[np.int32] | None = None
-        counts = self._counts(structures, n, fitting=True)
+        counts = self._counts(structures, n, "fit")
         searching = sigmas is None or len(sigmas) > 1 or len(alphas) > 1
         if searching and not (isinstance(self.cv, numbers.Integral) and 2 <= self.cv <= n):
             raise ValueError(
@@ -200,6 +203,9 @@ class KernelRidge:
         ValueError
             Before `fit`, for a wrong shape, or for an element that the training set lacks.
         """
+        return self._predicted(X, structures, "predict")
+
+    def _predicted(self, X: npt.ArrayLike, structures: Any, method: str) -> Floats:
         if not hasattr(self, "dual_coef_"):
             raise ValueError("this KernelRidge is not fitted: call fit first")
         features = self._features(X)
@@ -207,7 +213,7 @@ class KernelRidge:
             raise ValueError(
                 f"X: expected {self.n_features_in_} features as in fit, found {features.shape[1]}"
             )
-        counts = self._counts(structures, len(features), fitting=False)
+        counts = self._counts(structures, len(features), method)
 
         def cross(rows: slice) -> Floats:
             return kernel_matrix(
@@ -230,7 +236,7 @@ class KernelRidge:
 
         A constant target counts 1 when it is predicted exactly, else 0.
         """
-        predicted = self.predict(X, structures=structures)
+        predicted = self._predicted(X, structures, "score")
         labels = _labels(y, len(predicted))
         residual = ((labels - predicted.reshape(labels.shape)) ** 2).sum(axis=0)
         spread = ((labels - labels.mean(axis=0)) ** 2).sum(axis=0)
@@ -307,7 +313,7 @@ class KernelRidge:
         return tuned.sigma, tuned.alpha
 
     def _features(self, X: npt.ArrayLike) -> Floats:
-        features = np.ascontiguousarray(X, dtype=np.float64)
+        features = real_array("X", X)
         if features.ndim != 2:
             raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")
         if not (isinstance(self.n_copies, numbers.Integral) and self.n_copies >= 1):
@@ -320,15 +326,15 @@ class KernelRidge:
         _require_finite("X", features)
         return features
 
-    def _counts(self, structures: Any, n: int, *, fitting: bool) -> npt.NDArray[Any] | None:
+    def _counts(self, structures: Any, n: int, method: str) -> npt.NDArray[Any] | None:
         if self.baseline != "elements":
             return None
         if structures is None:
-            raise ValueError('baseline="elements" needs structures=, found None')
+            raise ValueError(f'baseline="elements": {method} needs structures=, found None')
         batch: Structures = as_structures(structures)
         if len(batch) != n:
             raise ValueError(f"structures: expected {n} as rows of X, found {len(batch)}")
-        if fitting:
+        if method == "fit":
             self.species_ = batch.species
         else:
             _require_known(batch, self.species_)
@@ -356,7 +362,7 @@ def _grid(name: str, value: Any, *, positive: bool) -> tuple[float, ...] | None:
 
 
 def _labels(y: npt.ArrayLike, n: int) -> Floats:
-    labels = np.asarray(y, dtype=np.float64)
+    labels = real_array("y", y)
     if labels.ndim not in (1, 2) or len(labels) != n or labels.size == 0:
         raise ValueError(f"y: expected shape ({n},) or ({n}, n_targets), found {labels.shape}")
     _require_finite("y", labels)

@@ -1,4 +1,4 @@
-"""The two dense steps of kernel ridge regression: one factorisation, one product."""
+"""The two dense steps of kernel ridge regression, one factorisation, one product; their input."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
+from molkern.structures import Structures
+
 __all__ = [
     "blas_threads",
     "predict_in_blocks",
+    "real_array",
     "row_blocks",
     "solve",
     "solve_with_larger_alpha",
@@ -167,3 +170,33 @@ def predict_in_blocks(
     for rows in row_blocks(n_rows, 8 * len(coefficients)):
         out[rows] = cross(rows) @ coefficients
     return out
+
+
+def real_array(name: str, values: Any) -> Floats:
+    """Values of the argument ``name`` as C-contiguous float64.
+
+    Raises
+    ------
+    TypeError
+        For `Structures`, and for what holds no real numbers.
+    ValueError
+        For rows of different shapes.
+
+    Examples
+    --------
+    >>> real_array("y", [1, 2])
+    array([1., 2.])
+    """
+    if isinstance(values, Structures):
+        words = {"X": "features, e.g. BagOfBonds().fit_transform(structures)"}
+        raise TypeError(f"{name}: expected {words.get(name, 'labels')}, found Structures")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array, found rows of different shapes") from error
+    try:
+        if array.dtype.kind in "fiub" or (array.dtype.kind == "O" and array.ndim):
+            return np.asarray(array, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"{name}: expected an array of real numbers, found type {array.dtype}")

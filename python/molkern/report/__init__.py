@@ -3,13 +3,14 @@
 from molkern.report.figures import cost, learning_curves
 from molkern.report.files import write
 from molkern.report.page import page
-from molkern.report.summary import sentences
+from molkern.report.summary import origin, sentences
 from molkern.report.tables import markdown, overview, table
 
 __all__ = [
     "cost",
     "learning_curves",
     "markdown",
+    "origin",
     "overview",
     "page",
     "sentences",

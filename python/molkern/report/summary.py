@@ -18,8 +18,9 @@ from molkern.report.curves import (
     with_scatter,
 )
 from molkern.study import Result
+from molkern.study.result import ORIGIN
 
-__all__ = ["facts", "sentences", "unit_words"]
+__all__ = ["facts", "origin", "sentences", "unit_words"]
 
 _BASELINES = {
     "none": "none: the model learns the property itself",
@@ -148,8 +149,34 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("Verified", str(about.get("verified", ""))),
         ("Citation", str(about.get("citation", ""))),
         ("Software", f"molkern {about['molkern']}" if about.get("molkern") else ""),
+        ("Computed with", origin(result)),
     ]
     return [(word, text) for word, text in pairs if text]
+
+
+def origin(result: Result) -> str:
+    """Threads, instruction set and compiler of the process that computed the rows.
+
+    Stored rows count as what computed them, not as what read them. Empty for rows that hold no
+    such columns.
+    """
+    frame = result.frame
+    if not set(ORIGIN) <= set(frame.columns):
+        return ""
+    counts = frame.value_counts(ORIGIN, sort=True)
+    words = [_process(*key) for key in counts.index]
+    if len(words) == 1:
+        return words[0]
+    parts = [
+        f"{word} ({n} run{'' if n == 1 else 's'})" for word, n in zip(words, counts, strict=True)
+    ]
+    return f"different processes, so times do not compare: {'; '.join(parts)}"
+
+
+def _process(n_threads: int, isa: str, compiler: str) -> str:
+    if n_threads == 0:
+        return "not recorded"
+    return f"{n_threads} thread{'' if n_threads == 1 else 's'}, {isa}, compiler {compiler}"
 
 
 def _data(first: pd.Series, about: dict[str, Any]) -> str:

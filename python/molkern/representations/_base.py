@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import checked_out, require_bytes
+from molkern._arrays import checked_out, checked_threads, require_bytes
 from molkern.structures import Structures, as_structures
 
 # CODATA 2022, Å.
@@ -58,15 +58,15 @@ class Representation(ABC):
         Raises
         ------
         ValueError
-            If a structure does not fit the fitted shape or two of its atoms coincide; the message
-            names it. ``out`` then holds unspecified values.
+            If a structure does not fit the fitted shape, or two of its atoms are closer than
+            0.001 Å; the message names it. ``out`` then holds unspecified values.
         MemoryError
             If the result does not fit in memory, with its size in bytes.
         """
         self._require_fitted()
         batch = as_structures(structures)
         shape = (len(batch), self.n_features_out_)
-        dtype = np.dtype(self.dtype)
+        dtype = real_type(self.dtype)
         if out is None:
             require_bytes(shape, dtype, f"{type(self).__name__}.transform")
             out = np.empty(shape, dtype)
@@ -144,8 +144,26 @@ class Representation(ABC):
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def _check_common(self) -> None:
-        if str(self.dtype) not in ("float32", "float64"):
-            raise ValueError(f'dtype: expected "float64" or "float32", found {self.dtype!r}')
+        real_type(self.dtype)
+        checked_threads(self.n_threads)
+
+
+def real_type(dtype: Any) -> np.dtype[Any]:
+    """The NumPy type of a name such as "float32", or of a type."""
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found not in (np.float32, np.float64):
+        raise ValueError(f'dtype: expected "float64" or "float32", found {dtype!r}')
+    return found
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """An integer of at least ``least``; anything else raises with the argument's name."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}: expected an integer of {least} or more, found {value!r}")
+    return int(value)
 
 
 def unit_length(name: str) -> float:

@@ -48,7 +48,7 @@ class BagOfBonds(Representation):
     ValueError
         By ``fit`` for a parameter out of range; by ``transform`` for elements without a bag (all of
         them are listed), a molecule that needs more places in a bag than it has, atoms closer than
-        1e-30 Å, and atomic numbers above 118, since Z is part of the formula.
+        0.001 Å, and atomic numbers above 118, since Z is part of the formula.
 
     Notes
     -----
@@ -175,6 +175,8 @@ def _given_bags(
     bags: Mapping[str, int],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Species and sizes, in order, of bags given by name."""
+    if not isinstance(bags, Mapping):
+        raise TypeError(f"bags: expected a dict of names and sizes, found {type(bags).__name__}")
     by_elements: dict[tuple[int, ...], int] = {}
     for name, size in bags.items():
         if not isinstance(name, str) or not isinstance(size, (int, np.integer)) or size < 0:
@@ -186,6 +188,10 @@ def _given_bags(
         if len(elements) > 2 or elements in by_elements:
             raise ValueError(f"bags: {name!r} is no pair of elements, or is there twice")
         by_elements[elements] = int(size)
+    if sum(by_elements.values()) >= 2**40:
+        raise ValueError(
+            f"bags: expected fewer than 2^40 places, found {sum(by_elements.values())}"
+        )
     species = sorted({z for elements in by_elements for z in elements})
     singles = [(z,) for z in species]
     pairs = [(a, b) for i, a in enumerate(species) for b in species[i:]]

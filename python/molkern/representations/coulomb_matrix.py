@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern.representations._base import Representation, unit_length
+from molkern.representations._base import Representation, unit_length, whole_number
 from molkern.structures import Structures, as_structures
 
 _PERMUTATIONS = ("row_norm", "random", "eigenspectrum", "none")
@@ -59,7 +60,7 @@ class CoulombMatrix(Representation):
     ------
     ValueError
         By ``fit`` for a parameter out of range; by ``transform`` for a molecule with more than
-        ``size_`` atoms, for atoms closer than 1e-30 Å, and for atomic numbers above 118, since Z
+        ``size_`` atoms, for atoms closer than 0.001 Å, and for atomic numbers above 118, since Z
         is part of the formula.
 
     Notes
@@ -194,12 +195,14 @@ class CoulombMatrix(Representation):
                 f"permutation: expected one of {', '.join(_PERMUTATIONS)}, "
                 f"found {self.permutation!r}"
             )
-        if self.size is not None and self.size < 0:
-            raise ValueError(f"size: expected None or 0 or more, found {self.size}")
-        if self.n_copies < 1 or (self.n_copies > 1 and self.permutation != "random"):
+        if self.size is not None:
+            whole_number("size", self.size, 0)
+        if whole_number("n_copies", self.n_copies, 1) > 1 and self.permutation != "random":
             raise ValueError(
                 'n_copies: expected 1, or more with permutation="random"; '
                 f"found {self.n_copies} with {self.permutation!r}"
             )
-        if not (np.isfinite(self.noise) and self.noise >= 0):
-            raise ValueError(f"noise: expected 0 or more, found {self.noise}")
+        if not isinstance(self.noise, numbers.Real) or not 0 <= self.noise < np.inf:
+            raise ValueError(f"noise: expected a number of 0 or more, found {self.noise!r}")
+        if self.random_state is not None:
+            whole_number("random_state", self.random_state, 0)

@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["MODEL", "SECONDS", "Result"]
+__all__ = ["MODEL", "NOT_RECORDED", "ORIGIN", "SECONDS", "Result"]
 
 MODEL = ["representation", "kernel"]
-_TEXTS = frozenset({"dataset", "property", "unit", "representation", "kernel", "baseline"})
-_INTEGERS = frozenset({"n_train", "n_test", "fold", "seed", "n_tune", "n_features"})
+# What computed a row. As the seconds, no part of what makes two results the same.
+ORIGIN = ["n_threads", "isa", "compiler"]
+NOT_RECORDED: dict[str, Any] = {"n_threads": 0, "isa": "unknown", "compiler": "unknown"}
+_TEXTS = frozenset(
+    {"dataset", "property", "unit", "representation", "kernel", "baseline", "isa", "compiler"}
+)
+_INTEGERS = frozenset({"n_train", "n_test", "fold", "seed", "n_tune", "n_features", "n_threads"})
 SECONDS = [
     "seconds_representation",
     "seconds_kernel",
@@ -55,7 +60,8 @@ class Result:
         ``seconds_representation`` (features of all structures, shared by all rows of a model),
         ``seconds_kernel`` (distances of all structures, shared, and this row's matrix),
         ``seconds_tune`` (shared by the rows above ``n_tune``), ``seconds_fit``,
-        ``seconds_predict``.
+        ``seconds_predict``; and what computed the row, now or when it was stored: ``n_threads``,
+        ``isa``, ``compiler`` (0 and ``"unknown"`` in a store that did not record them).
         """
         return pd.DataFrame(list(self.rows))
 

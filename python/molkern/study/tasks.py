@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import molkern
 from molkern.datasets import Dataset
 from molkern.regression.baseline import fit_baseline
 from molkern.regression.linear import blas_threads, predict_in_blocks, solve_with_larger_alpha
@@ -24,6 +25,7 @@ from molkern.regression.similarity import Similarity
 from molkern.regression.validation import DEFAULT_ALPHAS, default_sigmas, tune
 from molkern.study import models
 from molkern.study.progress import Progress, ProgressCallback
+from molkern.study.result import NOT_RECORDED
 from molkern.study.splits import Split
 from molkern.study.store import Store
 
@@ -49,6 +51,13 @@ class Plan:
     n_threads: int | None
     progress: ProgressCallback | None
     n_models: int
+
+    @cached_property
+    def origin(self) -> dict[str, Any]:
+        """Threads, instruction set and compiler of this process; see `study.result.ORIGIN`."""
+        build = molkern.build_info()
+        threads = build["n_threads"] if self.n_threads is None else self.n_threads
+        return {"n_threads": threads, "isa": build["isa"], "compiler": build["compiler"]}
 
     @cached_property
     def y(self) -> Floats:
@@ -237,6 +246,7 @@ class _Run:
             "seconds_tune": choice["seconds_tune"],
             "seconds_fit": solved - start - seconds_kernel,
             "seconds_predict": finished - solved,
+            **plan.origin,
         }
 
     def _row(self, split: Split, n: int, values: dict[str, Any]) -> dict[str, Any]:
@@ -251,6 +261,7 @@ class _Run:
             "fold": split.fold,
             "seed": split.seed,
             "n_tune": min(n, self.plan.n_tune),
+            **NOT_RECORDED,
             **values,
         }
 
