@@ -1,5 +1,6 @@
 """Threads: the same numbers for any number of them, forks, and many callers at once."""
 
+import functools
 import multiprocessing
 import os
 import subprocess
@@ -101,17 +102,14 @@ def test_fork_after_use():
     assert result.returncode == 0, result.stderr
 
 
-def _distances(x):
-    return mk.kernels.manhattan_distances(x, n_threads=2)
-
-
 def test_worker_processes():
     """Spawned workers use threads of their own."""
     x = np.random.default_rng(0).normal(size=(200, 5))
+    distances = functools.partial(mk.kernels.manhattan_distances, n_threads=2)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        results = pool.map(_distances, [x, x])
+        results = pool.map_async(distances, [x, x]).get(timeout=60)
     for result in results:
-        np.testing.assert_array_equal(result, mk.kernels.manhattan_distances(x))
+        np.testing.assert_array_equal(result, distances(x))
 
 
 @pytest.mark.skipif(not mk.build_info()["openmp"], reason="built without OpenMP")
