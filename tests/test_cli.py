@@ -183,7 +183,14 @@ def test_interrupted(xyz, tmp_path):
 
 def test_signal_interrupts(xyz, tmp_path):
     command = [sys.executable, "-m", "molkern", "compare", str(xyz), *FEW[4:], "--out", "out"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, and so their children, ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out" / "store").glob("*.json")):
         assert time.monotonic() < deadline
