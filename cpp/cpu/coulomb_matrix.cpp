@@ -53,7 +53,7 @@ void read_atoms(const Molecules& molecules, std::size_t m, const double* half_po
         const double x = to.x[i] < 0 ? -to.x[i] : to.x[i];
         largest = x > largest ? x : largest;
     }
-    for (std::size_t i = n; i < padded(n) + 8; ++i) {
+    for (std::size_t i = n; i < padded(n); ++i) {
         to.x[i] = 2 * largest + 1;
         to.y[i] = to.z[i] = to.charge[i] = to.diagonal[i] = 0;
     }
@@ -114,7 +114,7 @@ void permute(const Atoms& from, const std::int64_t* order, std::size_t n, Atoms&
         to.charge[k] = from.charge[i];
         to.diagonal[k] = from.diagonal[i];
     }
-    for (std::size_t k = n; k < padded(n) + 8; ++k) {
+    for (std::size_t k = n; k < padded(n); ++k) {
         to.x[k] = from.x[k];
         to.y[k] = to.z[k] = to.charge[k] = to.diagonal[k] = 0;
     }
