@@ -105,6 +105,9 @@ def test_read(tmp_path, structures):
     assert len(Structures.read(tmp_path / "all.xyz", index="2:4")) == 2
     with pytest.raises(FileNotFoundError, match=r"no such file: .*missing\.xyz"):
         Structures.read(tmp_path / "missing.xyz")
+    (tmp_path / "broken.xyz").write_text("3\n\nH 0 0 0\n")
+    with pytest.raises(ValueError, match=r"broken\.xyz: ASE can not read it: "):
+        Structures.read(tmp_path / "broken.xyz")
 
 
 def test_empty():

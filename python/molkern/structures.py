@@ -239,6 +239,8 @@ class Structures:
             If ASE is not installed.
         FileNotFoundError
             If there is no such file.
+        ValueError
+            If ASE can not read it; ``molkern.datasets.load`` reads ``.npz`` files.
         """
         try:
             from ase.io import read
@@ -246,7 +248,11 @@ class Structures:
             raise ImportError('reading files needs ASE: pip install "molkern[study]"') from error
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such file: {path}")
-        return cls.from_ase(read(path, index=index))
+        try:
+            frames = read(path, index=index)
+        except Exception as error:  # ASE's readers raise many types
+            raise ValueError(f"{path}: ASE can not read it: {error!r}") from error
+        return cls.from_ase(frames)
 
     @classmethod
     def concatenate(cls, batches: Sequence[Structures]) -> Structures:
