@@ -182,21 +182,18 @@ inline void copy(const Real* from, std::size_t n, Real* to) noexcept {
 // Finished values go to their place, and transposed to the mirrored one if the matrix is
 // symmetric. On the diagonal only the lower triangle counts.
 template <typename Real>
-void put(const Real* values, std::size_t value_stride, std::size_t row, std::size_t column,
-         std::size_t rows, std::size_t columns, bool symmetric, Real* out,
-         std::size_t stride) noexcept {
+void put(const Real* values, std::size_t row, std::size_t column, std::size_t rows,
+         std::size_t columns, bool symmetric, Real* out, std::size_t stride) noexcept {
     const bool diagonal = symmetric && row == column;
     for (std::size_t r = 0; r < rows; ++r) {
-        copy(values + r * value_stride, diagonal ? r + 1 : columns,
-             out + (row + r) * stride + column);
+        copy(values + r * tile, diagonal ? r + 1 : columns, out + (row + r) * stride + column);
     }
     if (!symmetric) return;
     // One mirrored row after the other: where the length of a row is near a multiple of 4 KiB, all
     // rows share a few sets of the first-level cache, and several at a time would evict each other.
     for (std::size_t c = 0; c < columns; ++c) {
         Real* to = out + (column + c) * stride + row;
-        for (std::size_t r = diagonal ? c + 1 : 0; r < rows; ++r)
-            to[r] = values[r * value_stride + c];
+        for (std::size_t r = diagonal ? c + 1 : 0; r < rows; ++r) to[r] = values[r * tile + c];
     }
 }
 
@@ -248,7 +245,7 @@ void pairwise_columns(const PairwiseTask<Real>& t, std::size_t column, Real* scr
             Real* values = sums + s * tile * tile;
             if (t.n_copies > 1)
                 for (std::size_t i = 0; i < tile * tile; ++i) values[i] *= average;
-            put(values, tile, row, begin, rows, columns, t.symmetric, t.out + s * t.n * t.m, t.m);
+            put(values, row, begin, rows, columns, t.symmetric, t.out + s * t.n * t.m, t.m);
         }
     }
 }
