@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from molkern.datasets import fetch, load, verify
-from molkern.datasets.registry import ENTRIES, Content, Entry, File
+from molkern.datasets.entry import Content, Entry, File
+from molkern.datasets.registry import ENTRIES
 
 WATER = ([8, 1, 1], [[0.0, 0.0, 0.119], [0.0, 0.763, -0.477], [0.0, -0.763, -0.477]])
 XYZ = """3

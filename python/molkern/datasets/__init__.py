@@ -1,8 +1,10 @@
-"""Data sets: loaders for the published file formats and for a user's own files.
+"""Data sets: those of the package, loaders for published files and for a user's own, a builder.
+
+:mod:`molkern.datasets.build` makes new ones.
 
 >>> from molkern import datasets
 >>> [line.name for line in datasets.available()][:4]
-['qm7', 'qm7-qml', 'qm9', 'qm9-g4mp2']
+['mini-molecules', 'mini-ethanol', 'mini-malonaldehyde', 'mini-aspirin']
 """
 
 from molkern.datasets.atomization import QM9_ATOM_ENERGIES, atomization_energies

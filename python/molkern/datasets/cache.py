@@ -8,9 +8,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from molkern.datasets import embedded
+from molkern.datasets.entry import Entry, File
 from molkern.datasets.files import digest, needed
 from molkern.datasets.formats import sniff
-from molkern.datasets.registry import Entry, File
 
 __all__ = ["cache_folder", "data_folder", "download", "locate", "pin", "pinned"]
 
@@ -47,13 +48,15 @@ def _pooch() -> Any:
 
 
 def locate(entry: Entry) -> tuple[File, Path] | None:
-    """The first file of a data set that is there: in ``MOLKERN_DATA``, then in the cache.
+    """The first file of a data set: in the package, ``MOLKERN_DATA``, then in the cache.
 
     Raises
     ------
     ValueError
         If a file of that name is damaged.
     """
+    if entry.name in embedded.NAMES:
+        return entry.files[0], embedded.FOLDER / entry.files[0].path
     folder = data_folder()
     for base in (folder, cache_folder()):
         if base is None:

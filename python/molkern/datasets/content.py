@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from molkern.datasets.dataset import Dataset
-from molkern.datasets.registry import Content
+from molkern.datasets.entry import Content
 
 __all__ = ["check_content"]
 

@@ -16,8 +16,8 @@ Index = npt.NDArray[np.int64]
 
 
 def per_atom(target: str) -> bool:
-    """Whether a target has one row per atom: ``"forces"`` and names that start with it."""
-    return target == "forces" or target.startswith("forces_")
+    """Whether a target has a row per atom: ``"forces..."``, ``"partial_charges"``."""
+    return target in ("forces", "partial_charges") or target.startswith("forces_")
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -33,7 +33,7 @@ class Dataset:
     targets : dict of str to ndarray of float64
         Lists and other types of numbers are converted.
         First axis ``n_structures``; ``"forces"`` (and ``"forces_..."``) have shape
-        ``(n_atoms, 3)`` in packed order.
+        ``(n_atoms, 3)`` in packed order, ``"partial_charges"`` ``(n_atoms,)``.
         NaN where a set has no label.
     units : dict of str to str
         The unit of every target; ``"unknown"`` where neither the file nor the user states one.

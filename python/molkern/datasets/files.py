@@ -41,8 +41,8 @@ def bad_file(path: Path, what: str) -> ValueError:
     return ValueError(f"{path}: {what}")
 
 
-def needed(module: str, what: str) -> Any:
-    """A module of the ``study`` extra, imported when it is needed.
+def needed(module: str, what: str, extra: str = "study") -> Any:
+    """A module of an extra, imported when it is needed.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def needed(module: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
-        raise ImportError(f'{what} needs {package}: pip install "molkern[study]"') from error
+        raise ImportError(f'{what} needs {package}: pip install "molkern[{extra}]"') from error
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:

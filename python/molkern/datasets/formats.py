@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from molkern.datasets import ani, md17, qm7, qm9, qm9_arrays, user
+from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays, user
 from molkern.datasets.dataset import Dataset
 from molkern.datasets.files import bad_file, npz_keys
 from molkern.datasets.registry import ENTRIES
@@ -23,6 +23,8 @@ _NPZ_KEYS = (
     ({"mol_index", "mol_Z", "mol_offsets"}, "ani-packed"),
     ({"names", "sources", "offsets"}, "large-packed"),
     ({"num_atoms", "charges", "positions", "U0", "Cv"}, "qm9-egnn"),
+    ({"molkern_provenance", "numbers", "positions", "offsets"}, "built"),
+    ({"molkern_provenance", "z", "R"}, "built"),
 )
 _MD17_NAMES = {
     Path(file.path).name
@@ -42,6 +44,7 @@ _READERS = {
     "ani-packed": ani.read_packed,
     "ani-h5": ani.read_h5,
     "large-packed": ani.read_large,
+    "built": built.read_built,
 }
 _QM9_READERS = {
     "qm9-packed": qm9_arrays.read_packed,

@@ -6,12 +6,13 @@ import dataclasses
 import difflib
 from pathlib import Path
 
-from molkern.datasets import cache
+from molkern.datasets import cache, embedded
 from molkern.datasets.content import check_content
 from molkern.datasets.dataset import Dataset
+from molkern.datasets.entry import Entry, File
 from molkern.datasets.files import bad_file, digest, sha256_of
 from molkern.datasets.formats import files_read, is_user_format, read, sniff
-from molkern.datasets.registry import ENTRIES, Entry, File
+from molkern.datasets.registry import ENTRIES
 from molkern.datasets.selection import choose
 
 __all__ = ["Availability", "Verification", "available", "fetch", "load", "verify"]
@@ -21,9 +22,9 @@ __all__ = ["Availability", "Verification", "available", "fetch", "load", "verify
 class Availability:
     """A line of the list of data sets.
 
-    ``place`` is ``"data folder"``, ``"cache"``, ``"download"`` (an address is registered),
-    ``"by hand"`` (none is), or ``"damaged: ..."``; ``check`` is ``"SHA-256"``, ``"MD5"`` or
-    ``"content"``.
+    ``place`` is ``"package"``, ``"data folder"``, ``"cache"``, ``"download"`` (an address is
+    registered), ``"by hand"`` (none is), or ``"damaged: ..."``; ``check`` is ``"SHA-256"``,
+    ``"MD5"`` or ``"content"``.
     """
 
     name: str
@@ -240,7 +241,7 @@ def available() -> list[Availability]:
             found, place = None, f"damaged: {error}"
         if found is not None:
             file, path = found
-            place = "cache" if path.is_relative_to(cache.cache_folder()) else "data folder"
+            place = _place(entry, path)
         elif url is not None:
             file = next(f for f in entry.files if f.url is not None)
         check = "SHA-256" if file.sha256 else "MD5" if file.md5 else "content"
@@ -248,6 +249,12 @@ def available() -> list[Availability]:
             Availability(entry.name, entry.title, entry.target, entry.unit, place, path, url, check)
         )
     return lines
+
+
+def _place(entry: Entry, path: Path) -> str:
+    if entry.name in embedded.NAMES:
+        return "package"
+    return "cache" if path.is_relative_to(cache.cache_folder()) else "data folder"
 
 
 def fetch(name: str) -> Path:

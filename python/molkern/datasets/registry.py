@@ -6,9 +6,10 @@ description of the packed files, which gives the SHA-256 of each of them.
 
 from __future__ import annotations
 
-import dataclasses
+from molkern.datasets import embedded
+from molkern.datasets.entry import Content, Entry, File
 
-__all__ = ["ENTRIES", "Content", "Entry", "File"]
+__all__ = ["ENTRIES"]
 
 _README = "data README"
 _TFDS = "tensorflow/datasets: tensorflow_datasets/datasets/qm9/checksums.tsv"
@@ -17,47 +18,6 @@ _GDML = "http://quantum-machine.org/gdml/data/npz/"
 _PYG = "pyg-team/pytorch_geometric: torch_geometric/datasets/md17.py"
 _FIGSHARE_RMD17 = "file number and MD5 of figshare article 12672038, quoted in two public loaders"
 _FIGSHARE_SPLITS = "file number and MD5 of figshare article 12672038, quoted in a public loader"
-
-
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """What a file must hold, for files without a known SHA-256.
-
-    ``n_structures`` lists the allowed numbers; ``formula`` is that of every structure;
-    ``ranges`` are of targets, in the units they are loaded in.
-    """
-
-    n_structures: tuple[int, ...]
-    n_atoms: int | None = None
-    species: tuple[int, ...] | None = None
-    formula: tuple[tuple[int, int], ...] | None = None
-    ranges: tuple[tuple[str, float, float], ...] = ()
-    n_folds: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class File:
-    """A file of a data set: its path below a data folder, reader, hashes and address."""
-
-    path: str
-    format: str
-    source: str
-    sha256: str | None = None
-    md5: str | None = None
-    url: str | None = None
-    content: Content | None = None
-    companions: tuple[File, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A registered data set. ``files`` in the order of preference."""
-
-    name: str
-    title: str
-    target: str
-    unit: str
-    files: tuple[File, ...]
 
 
 _QM7_CONTENT = Content((7165,), 110650, (1, 6, 7, 8, 16), None, (("energy", -2192.01, -404.87),), 5)
@@ -385,6 +345,7 @@ _LARGE = Entry(
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
+        *embedded.ENTRIES,
         _QM7,
         _QM7_QML,
         _QM9,
