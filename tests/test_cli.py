@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,13 +204,68 @@ def test_signal_interrupts(xyz, tmp_path):
     assert "Traceback" not in shown
 
 
-def test_no_data(capsys):
-    assert cli.main(["compare"]) == 2
+def test_without_data_the_sets_of_the_package_are_compared(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MOLKERN_DATA", raising=False)
+    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "no-cache"))
+    options = ["--sizes", "50,100", "--seeds", "0", "--kernels", "laplacian"]
+    assert cli.main(["compare", *options]) == 0
     shown = capsys.readouterr()
-    assert shown.err.startswith("molkern: error: compare needs DATA, a name or a file\n")
-    for words in ("MOLKERN_DATA", "molkern compare my.xyz --property energy", "molkern data fetch"):
-        assert words in shown.err
-    assert shown.out == ""
+    index = (tmp_path / "molkern-report" / "index.html").read_text()
+    for name in ("mini-molecules", "mini-ethanol", "mini-malonaldehyde", "mini-aspirin"):
+        assert (tmp_path / "molkern-report" / name / "report.html").exists()
+        assert f'href="{name}/report.html"' in index
+        assert name in shown.out
+    assert "no replacement for density functional theory" in shown.out
+    assert shown.out.endswith("molkern-report/index.html\n")
+    assert "no replacement for density functional theory" in index
+    # Frames of one molecule keep the order of their atoms, different molecules have none.
+    assert "unsorted" not in (tmp_path / "molkern-report/mini-molecules/table.md").read_text()
+    assert "unsorted" in (tmp_path / "molkern-report/mini-ethanol/table.md").read_text()
+
+
+@pytest.mark.parametrize("option", ["property", "unit", "length-unit"])
+def test_option_that_needs_data(option, capsys):
+    assert cli.main(["compare", f"--{option}", "energy"]) == 2
+    assert capsys.readouterr().err.startswith(f"molkern: error: --{option}: needs DATA")
+
+
+def test_build_molecules_of_a_list(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("list.smi").write_text("CCO ethanol\n\nC#N\n")
+    words = ["data", "build", "molecules", "mine.npz", "--smiles", "list.smi", "--n-processes", "1"]
+    assert cli.main(words) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0].split() == ["written", "mine.npz"]
+    assert "molecules  2" in shown.out
+    assert "molecules: 2 of 2" in shown.err
+    assert cli.main(words) == 2
+    assert "out: mine.npz exists; delete it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["molecules", "a.npz"], "expected either --heavy-atoms or --smiles"),
+        (["molecules", "a.npz", "--heavy-atoms", "0"], "heavy_atoms: expected"),
+        (["molecules", "a.npz", "--heavy-atoms", "2", "--elements", "C,U"], "elements: "),
+        (["molecules", "a.npz", "--smiles", "no.smi"], "No such file or directory: 'no.smi'"),
+        (
+            ["molecules", "a.npz", "--smiles", "bad.smi"],
+            "bad.smi, line 3: smiles: 'C1C' is no valid",
+        ),
+        (["trajectory", "C1C", "a.npz"], "'C1C' is no valid SMILES"),
+        (["trajectory", "C", "no/file/a.npz", "--frames", "0"], "frames: expected at least 1"),
+    ],
+)
+def test_wrong_build(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.smi").write_text("# a comment\nCC\nC1C\n")
+    assert cli.main(["data", "build", *words]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("molkern: error: ")
+    assert message in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.smi"]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +325,7 @@ def test_broken_file(tmp_path, capsys):
 
 
 def test_errors_reach_the_shell_without_traceback(xyz):
-    for arguments in (["qm77"], [xyz, "--sizes", "x"], [xyz, "--sizes", "4000"], []):
+    for arguments in (["qm77"], [xyz, "--sizes", "x"], [xyz, "--sizes", "4000"]):
         done = process("compare", *arguments)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr

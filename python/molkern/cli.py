@@ -6,7 +6,6 @@ Wrong input gives one line on stderr and exit code 2; ``MOLKERN_DEBUG=1`` shows 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.metadata
 import os
 import re
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 try:
     import typer
 
-    from molkern import terminal
+    from molkern import cli_data, terminal
 except ImportError as error:  # the compiled package is useful without the command line
     _MISSING: ImportError | None = error
 else:
@@ -28,16 +27,12 @@ else:
 
 if TYPE_CHECKING:
     from molkern.datasets import Dataset
+    from molkern.study import Result
 
 __all__ = ["main"]
 
+_REPORTS = "molkern-report"
 _INSTALL = 'pip install "molkern[study]"'
-_NO_DATA = """\
-molkern: error: compare needs DATA, a name or a file
-  your own molecules:  molkern compare my.xyz --property energy --unit eV
-  a published set:     molkern data fetch qm7, then: molkern compare qm7
-  files already here:  set MOLKERN_DATA to their folder; "molkern data list" shows what is found
-"""
 _COMMAS = "; several values of an option are joined by commas: --sizes 100,200,500"
 _REPRESENTATIONS = (
     "Names with commas, of coulomb_matrix, coulomb_matrix_unsorted, coulomb_matrix_random, "
@@ -61,9 +56,17 @@ _OUT = (
     "Folder of the report; an existing report there is replaced. Default: molkern-report/<data>, "
     "or molkern-report/<data>-<property> for another property than the usual one."
 )
+# What makes the comparison without DATA quick; every option can be given all the same.
+_QUICK = {"sizes": [100, 200, 500, 1000], "n_tune": 500}
+# Frames of one molecule keep the order of their atoms: no need of random sorting or of spectra.
+_OF_FRAMES = ("coulomb_matrix_unsorted", "coulomb_matrix", "bag_of_bonds")
+_N_TUNE = 2000
 _CV = 5  # folds of the cross-validation in study.compare
-_EXTRAS = ("ase", "h5py", "jinja2", "matplotlib", "pandas", "pooch", "rich", "scipy",
-           "threadpoolctl", "typer")  # fmt: skip
+_EXTRAS = {
+    "study": ("ase", "h5py", "jinja2", "matplotlib", "pandas", "pooch", "rich", "scipy",
+              "threadpoolctl", "typer"),
+    "build": ("networkx", "rdkit", "tblite"),
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,11 +125,7 @@ def _app() -> Any:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_root)
     app.command()(compare)
-    data = typer.Typer(help="List, fetch and verify the known data sets.")
-    data.command("list")(data_list)
-    data.command("fetch")(data_fetch)
-    data.command("verify")(data_verify)
-    app.add_typer(data, name="data")
+    app.add_typer(cli_data.data_app(), name="data")
     app.command()(info)
     return app
 
@@ -148,7 +147,10 @@ def _root(
 def compare(
     data: Annotated[
         str | None,
-        typer.Argument(help="Name of a data set, or a file: extended XYZ, .npz, ASE database, ..."),
+        typer.Argument(
+            help="Name of a data set, or a file: extended XYZ, .npz, ASE database, ... "
+            "Default: the data sets that come with the package."
+        ),
     ] = None,
     property: Annotated[str | None, typer.Option(help="What is learnt, e.g. energy.")] = None,
     unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
@@ -161,8 +163,9 @@ def compare(
     seeds: Annotated[str | None, typer.Option(help=_SEEDS)] = None,
     baseline: Annotated[str | None, typer.Option(help=_BASELINE)] = None,
     n_tune: Annotated[
-        int, typer.Option(help="Largest size at which sigma and alpha are chosen.")
-    ] = 2000,
+        int | None,
+        typer.Option(help="Largest size at which sigma and alpha are chosen. Default: 2000."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
@@ -171,11 +174,9 @@ def compare(
 ) -> None:
     """Learning curves and cost of every representation on DATA, and a report.
 
+    Without DATA: of the data sets that come with the package, up to N = 1000, in about a minute.
     The same command, given again, continues where it was stopped.
     """
-    if data is None:
-        print(_NO_DATA, end="", file=sys.stderr)
-        raise typer.Exit(2)
     from molkern import study
 
     chosen = _names("representations", representations, list(study.REPRESENTATIONS))
@@ -187,19 +188,64 @@ def compare(
         "n_tune": _at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
         "n_threads": _at_least("n-threads", n_threads, 1),
     }
+    if data is None:
+        options |= {name: options[name] or value for name, value in _QUICK.items()}
+        _only_with_data({"property": property, "unit": unit, "length-unit": length_unit})
+        _compare_embedded(chosen, options, out or Path(_REPORTS), store)
+        return
+    options["n_tune"] = options["n_tune"] or _N_TUNE
     dataset = _load(data, property, unit, length_unit)
-    folder = out or Path("molkern-report") / _folder_name(dataset, property)
+    folder = out or Path(_REPORTS) / _folder_name(dataset, property)
+    _compare_one(dataset, chosen, options, folder, store)
+
+
+def _only_with_data(given: dict[str, str | None]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"--{name}: needs DATA, a name or a file; without it the data sets that come with "
+                "the package are compared"
+            )
+
+
+def _compare_embedded(
+    chosen: list[str] | None, options: dict[str, Any], folder: Path, store: Path | None
+) -> None:
+    """Every data set of the package, and a page that leads to their reports."""
+    from molkern import report
+    from molkern.datasets import embedded
+
+    results, folders = [], []
+    for name in embedded.NAMES:
+        names = chosen
+        if names is None and name != embedded.MOLECULES:
+            names = list(_OF_FRAMES)
+        dataset = _load(name, None, None, None)
+        folders.append(folder / name)
+        results.append(_compare_one(dataset, names, dict(options), folders[-1], store))
+    print(report.write_index(results, folders, folder / "index.html"))
+
+
+def _compare_one(
+    dataset: Dataset,
+    chosen: list[str] | None,
+    options: dict[str, Any],
+    folder: Path,
+    store: Path | None,
+) -> Result:
+    from molkern import study
+
     store = store or folder / "store"
     with _no_empty_folders(folder, store):
         _writable(folder)
         options["store"] = study.Store(store)
         terminal.describe(dataset)
-        _study_and_report(dataset, chosen, options, folder)
+        return _study_and_report(dataset, chosen, options, folder)
 
 
 def _study_and_report(
     dataset: Dataset, chosen: list[str] | None, options: dict[str, Any], folder: Path
-) -> None:
+) -> Result:
     from molkern import report, study
 
     try:
@@ -211,34 +257,7 @@ def _study_and_report(
         message = f"interrupted; finished results are in {place}, the same command continues"
         raise typer.Exit(_fail(message, code=130)) from None
     terminal.show(result, files)
-
-
-def data_list() -> None:
-    """The known data sets, and where each is or would come from."""
-    from molkern import datasets
-
-    terminal.show_available(datasets.available())
-
-
-def data_fetch(name: Annotated[str, typer.Argument(help='A name of "molkern data list".')]) -> None:
-    """Make sure that a data set is on this machine; download it if it is not."""
-    from molkern import datasets
-
-    _check_registered(name)
-    print(datasets.fetch(name))
-
-
-def data_verify(
-    name: Annotated[str, typer.Argument(help='A name of "molkern data list".')],
-) -> None:
-    """Verify the file of a data set by its hash and by what it holds."""
-    from molkern import datasets
-
-    _check_registered(name)
-    found = datasets.verify(name)
-    checks = f"content: {', '.join(found.checks)}" if found.checks else "content: not described"
-    terminal.pairs([("file", str(found.path)), ("SHA-256", found.sha256),
-                    ("verified", found.verified), ("checks", checks)])  # fmt: skip
+    return result
 
 
 def info() -> None:
@@ -253,11 +272,12 @@ def info() -> None:
         facts["cache"] = cache.cache_folder()
     except ImportError as missing:
         facts["cache"] = str(missing)
-    for name in _EXTRAS:
-        try:
-            facts[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            facts[name] = f"not installed ({_INSTALL})"
+    for extra, names in _EXTRAS.items():
+        for name in names:
+            try:
+                facts[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                facts[name] = f'not installed (pip install "molkern[{extra}]")'
     terminal.pairs([(name, str(value)) for name, value in facts.items()])
 
 
@@ -266,7 +286,7 @@ def _load(data: str, property: str | None, unit: str | None, length_unit: str | 
     from molkern.datasets.selection import why_none
 
     if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
-        _check_registered(data)
+        cli_data.check_registered(data)
     dataset = datasets.load(data, property=property, unit=unit, length_unit=length_unit)
     if not dataset.default_target:
         none = why_none(dataset)
@@ -285,19 +305,6 @@ def _folder_name(dataset: Dataset, property: str | None) -> str:
         if dataset.default_target != usual and scalars != [dataset.default_target]:
             name = f"{name}-{dataset.default_target}"
     return re.sub(r"[^\w.+-]", "_", name)
-
-
-def _check_registered(name: str) -> None:
-    """Raise for a name that is neither a data set nor, by its look, a file."""
-    from molkern import datasets
-
-    known = [line.name for line in datasets.available()]
-    key = name.lower().replace("_", "-")
-    if key in known or key.removesuffix("-acid") in known:
-        return
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else '; "molkern data list" names them'
-    raise ValueError(f"no data set or file {name!r}{hint}")
 
 
 def _names(option: str, text: str | None, known: list[str]) -> list[str] | None:

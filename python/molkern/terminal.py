@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from molkern.study import Progress as Step
     from molkern.study import Result
 
-__all__ = ["ProgressBars", "describe", "pairs", "show", "show_available"]
+__all__ = ["BuildBar", "ProgressBars", "describe", "pairs", "show", "show_available", "show_built"]
 
 _STAGES = {
     "representation": "representation",
@@ -163,3 +163,67 @@ def _console(minimum: int = 120) -> Console:
     if not console.is_terminal:
         console = Console(highlight=False, width=max(console.width, minimum))
     return console
+
+
+class BuildBar:
+    """A bar on stderr for a build: what is being done, how much is done, how many failed."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bars.add_task("", count="")
+        self._stage = ""
+        self._tenth = -1
+
+    def __enter__(self) -> BuildBar:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def __call__(self, stage: str, done: int, failed: int, total: int) -> None:
+        """Show how far a stage is; where stderr is a file, a line for every tenth of it."""
+        if stage != self._stage:
+            self._stage, self._tenth = stage, -1
+            self._bars.reset(self._task)
+        count = f"{done} of {total}" + (f", {failed} failed" if failed else "")
+        self._bars.update(self._task, description=stage, completed=done, total=total, count=count)
+        tenth = 10 * done // max(total, 1)
+        if tenth > self._tenth and not self._console.is_terminal:
+            print(f"{stage}: {count}", file=sys.stderr, flush=True)
+        self._tenth = max(tenth, self._tenth)
+
+
+def show_built(path: Path) -> None:
+    """What a build made, and what its provenance says of it."""
+    from molkern.datasets.built import provenance_of
+
+    found = provenance_of(path)
+    facts = [("written", str(path)), ("method", str(found["method"]))]
+    if found["build"] == "molecules":
+        facts.append(("molecules", str(found["n_built"])))
+        facts += [(f"failed: {kind}", str(count)) for kind, count in found["failed"].items()]
+    else:
+        facts.append(("frames", str(found["frames"])))
+        facts.append(("with other bonds", str(found["frames_with_broken_bonds"])))
+        if found["energy_correlation"] is not None:
+            words = f"{found['energy_correlation']:.2f} from frame to frame"
+            facts.append(("correlation of energy", words))
+        for walker, check in enumerate(found["conservation"]):
+            words = (
+                f"drift {check['drift']:.3g} meV/atom/ps, deviation {check['deviation']:.3g} "
+                f"meV/atom in {check['steps']} steps without thermostat"
+            )
+            facts.append((f"energy, walker {walker}", words))
+    pairs(facts)

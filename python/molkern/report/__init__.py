@@ -2,6 +2,7 @@
 
 from molkern.report.figures import cost, learning_curves
 from molkern.report.files import write
+from molkern.report.index import write_index
 from molkern.report.page import page
 from molkern.report.summary import origin, sentences
 from molkern.report.tables import markdown, overview, table
@@ -16,4 +17,5 @@ __all__ = [
     "sentences",
     "table",
     "write",
+    "write_index",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import molkern
 from molkern import datasets
 from molkern.datasets import Dataset
+from molkern.datasets.dataset import per_atom
 from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import MAX_BYTES, check_kernel
@@ -241,7 +242,7 @@ def _labelled(data: Dataset, name: str) -> Dataset:
             f"property: expected one of {sorted(data.targets)} of {data.name!r}, found {name!r}"
         )
     values = data.targets[name]
-    if values.ndim != 1:
+    if values.ndim != 1 or per_atom(name):
         raise ValueError(
             f"property: {name!r} has shape {values.shape}; a learning curve needs one number "
             "for each structure"
