@@ -15,6 +15,7 @@ import pytest
 
 from molkern.datasets.build import pool
 from molkern.datasets.build.journal import Journal
+from pool_tasks import follow, square
 
 SPECIFICATION = {"build": "test", "seed": 3, "list": [1, 2]}
 
@@ -116,21 +117,6 @@ def test_what_died_gets_another_chance(tmp_path):
         pool.run(square, [("2", 2), ("3", 0)], journal, 1, lambda: None)
         assert journal.records["2"] == {"square": 4}
         assert pool.FAILED in journal.records["3"]
-
-
-def square(value):
-    if value == 3:
-        raise pool.Failure("three is not squared")
-    if value == 4:
-        raise KeyError("four")
-    if value == 5:
-        os._exit(1)
-    return {"square": value * value}
-
-
-def follow(key, record):
-    value = int(key) + 10
-    return (str(value), value) if value < 30 and pool.FAILED not in record else None
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])
