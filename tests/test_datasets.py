@@ -316,9 +316,7 @@ class TestNames:
         assert lines["ani1-s02"].place == "by hand"
 
     def test_unknown_names_of_fetch_and_verify_raise(self):
-        with pytest.raises(
-            ValueError, match="'gdb17'; the data sets are: mini-molecules,"
-        ):
+        with pytest.raises(ValueError, match="'gdb17'; the data sets are: mini-molecules,"):
             fetch("gdb17")
         with pytest.raises(ValueError, match="no data set 'gdb17'"):
             verify("gdb17")

@@ -12,7 +12,9 @@
 #include <string>
 
 #include "cpu/parallel.hpp"
+#include "molkern/acsf.hpp"
 #include "molkern/molecules.hpp"
+#include "molkern/neighbors.hpp"
 
 namespace molkern::bindings {
 
@@ -64,9 +66,20 @@ inline int requested_threads(std::optional<py::ssize_t> n_threads) {
     return static_cast<int>(n_threads.value_or(0));
 }
 
-/// A checked batch. `what` is the representation that needs charges from the periodic table.
+/// A checked batch of any species.
+Molecules checked_structures(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                             const Array<std::int64_t>& offsets);
+
+/// Cells of a batch of n structures; none where either is None.
+Cells checked_cells(const std::optional<Array<double>>& cells,
+                    const std::optional<Array<bool>>& pbc, std::size_t n);
+
+/// A checked batch of elements. `what` is the representation that needs their charges.
 Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
                             const Array<std::int64_t>& offsets, const char* what);
+
+/// Raises for an unknown name.
+CutoffFunction cutoff_function_of(const std::string& name);
 
 /// Z^2.4 / 2 for Z = 0 .. n_elements - 1.
 const double* half_powers();
@@ -75,7 +88,11 @@ const double* half_powers();
 [[noreturn]] void raise_coincident(const Molecules& molecules, std::size_t m);
 
 void define_coulomb_matrix(py::module_& m);
+void define_acsf(py::module_& m);
+void define_aev(py::module_& m);
 void define_bag_of_bonds(py::module_& m);
 void define_kernels(py::module_& m);
+void define_local(py::module_& m);
+void define_neighbors(py::module_& m);
 
 }  // namespace molkern::bindings

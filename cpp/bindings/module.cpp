@@ -17,8 +17,8 @@ void require_element(std::int32_t z, py::ssize_t molecule, const char* what) {
 
 }  // namespace
 
-Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
-                            const Array<std::int64_t>& offsets, const char* what) {
+Molecules checked_structures(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                             const Array<std::int64_t>& offsets) {
     require_shape("numbers", numbers, -1);
     const py::ssize_t n_atoms = numbers.shape(0);
     require_shape("positions", positions, n_atoms, 3);
@@ -29,13 +29,21 @@ Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<doub
     bool ordered = first[0] == 0 && first[n] == n_atoms;
     for (py::ssize_t m = 0; m < n; ++m) ordered = ordered && first[m] <= first[m + 1];
     require(ordered, "offsets: expected to rise from 0 to " + std::to_string(n_atoms));
+    return {numbers.data(), positions.data(), first, static_cast<std::size_t>(n)};
+}
+
+Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                            const Array<std::int64_t>& offsets, const char* what) {
+    const Molecules molecules = checked_structures(numbers, positions, offsets);
+    const py::ssize_t n_atoms = numbers.shape(0), n = offsets.shape(0) - 1;
+    const std::int64_t* first = offsets.data();
     const std::int32_t* z = numbers.data();
     // One pass that vectorises; which molecule it is only matters if one is wrong.
     bool known = true;
     for (py::ssize_t i = 0; i < n_atoms; ++i) known &= z[i] >= 1 && z[i] < n_elements;
     for (py::ssize_t m = 0; m < n && !known; ++m)
         for (std::int64_t i = first[m]; i < first[m + 1]; ++i) require_element(z[i], m, what);
-    return {z, positions.data(), first, static_cast<std::size_t>(n)};
+    return molecules;
 }
 
 const double* half_powers() {
@@ -91,6 +99,10 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
         return molkern::threads_in_use(requested_threads(n_threads));
     });
     define_coulomb_matrix(m);
+    define_acsf(m);
+    define_aev(m);
     define_bag_of_bonds(m);
     define_kernels(m);
+    define_local(m);
+    define_neighbors(m);
 }

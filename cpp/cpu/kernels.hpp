@@ -7,6 +7,9 @@
 namespace molkern {
 inline namespace MOLKERN_ISA {
 
+extern const LocalFunctions acsf_functions;
+extern const LocalFunctions aev_functions;
+
 template <typename Real>
 std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameters& parameters,
                               std::size_t first, std::size_t last, double* scratch, Real* out);

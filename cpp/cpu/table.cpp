@@ -12,6 +12,8 @@ const Kernels table = {
      squared_norms<float>, kernel_of_distances<float>},
     {coulomb_triangles<double>, eigenspectra<double>, bags<double>, pairwise_columns<double>,
      squared_norms<double>, kernel_of_distances<double>},
+    &acsf_functions,
+    &aev_functions,
 };
 
 }  // namespace MOLKERN_ISA

@@ -10,6 +10,8 @@
 
 namespace molkern {
 
+struct LocalFunctions;
+
 /// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
 constexpr std::size_t eigenvalue_lanes = 16;
 
@@ -58,6 +60,8 @@ struct Kernels {
     const char* isa;
     KernelsFor<float> single_precision;
     KernelsFor<double> double_precision;
+    const LocalFunctions* acsf;
+    const LocalFunctions* aev;
 };
 
 template <typename Real>

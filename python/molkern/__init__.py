@@ -10,9 +10,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from molkern import kernels
+from molkern import kernels, neighbors
 from molkern._core import __version__, build_info
-from molkern.representations import BagOfBonds, CoulombMatrix
+from molkern.representations import (
+    ACSF,
+    AEV,
+    AEVParameters,
+    BagOfBonds,
+    CoulombMatrix,
+)
 from molkern.structures import Structures
 
 if TYPE_CHECKING:
@@ -21,6 +27,9 @@ if TYPE_CHECKING:
 _LAZY = ("datasets", "regression", "report", "study")
 
 __all__ = [
+    "ACSF",
+    "AEV",
+    "AEVParameters",
     "BagOfBonds",
     "CoulombMatrix",
     "Structures",
@@ -28,6 +37,7 @@ __all__ = [
     "build_info",
     "datasets",
     "kernels",
+    "neighbors",
     "regression",
     "report",
     "study",

@@ -51,3 +51,85 @@ def from_distances(
     out: npt.NDArray[Any],
     n_threads: int | None,
 ) -> None: ...
+def neighbors(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    r_cut: float,
+    n_threads: int | None,
+) -> tuple[Any, Any, Any, Any, Any, Any]: ...
+
+class LocalKernel:
+    @property
+    def n_features(self) -> int: ...
+
+def acsf_kernel(
+    species: npt.NDArray[np.int32],
+    r_cut: float,
+    cutoff_function: str,
+    g1: bool,
+    g2: npt.NDArray[np.float64],
+    g3: npt.NDArray[np.float64],
+    g4: npt.NDArray[np.float64],
+    g5: npt.NDArray[np.float64],
+) -> LocalKernel: ...
+def aev_kernel(
+    species: npt.NDArray[np.int32],
+    r_cut: float,
+    eta: float,
+    shifts: npt.NDArray[np.float64],
+    angular_r_cut: float,
+    angular_eta: float,
+    zeta: float,
+    angular_shifts: npt.NDArray[np.float64],
+    sections: npt.NDArray[np.float64],
+) -> LocalKernel: ...
+def local_values(
+    kernel: LocalKernel,
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    centers: npt.NDArray[np.int64] | None,
+    average: str,
+    out: npt.NDArray[Any],
+    n_threads: int | None,
+) -> None: ...
+def local_vjp(
+    kernel: LocalKernel,
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    centers: npt.NDArray[np.int64] | None,
+    average: str,
+    cotangent: npt.NDArray[np.float64],
+    strain: bool,
+    n_threads: int | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def local_jacobian_sizes(
+    kernel: LocalKernel,
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    centers: npt.NDArray[np.int64] | None,
+    n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def local_jacobian(
+    kernel: LocalKernel,
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    centers: npt.NDArray[np.int64] | None,
+    first: npt.NDArray[np.int64],
+    out: npt.NDArray[Any],
+    n_threads: int | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...

@@ -1,6 +1,8 @@
 """Representations: molecules in, rows of numbers out."""
 
+from molkern.representations.acsf import ACSF
+from molkern.representations.aev import AEV, AEVParameters
 from molkern.representations.bag_of_bonds import BagOfBonds
 from molkern.representations.coulomb_matrix import CoulombMatrix
 
-__all__ = ["BagOfBonds", "CoulombMatrix"]
+__all__ = ["ACSF", "AEV", "AEVParameters", "BagOfBonds", "CoulombMatrix"]

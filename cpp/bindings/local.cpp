@@ -1,0 +1,166 @@
+#include "molkern/local.hpp"
+
+#include <algorithm>
+
+#include "bindings/arrays.hpp"
+
+namespace molkern::bindings {
+namespace {
+
+using Numbers = Array<std::int32_t>;
+using Offsets = Array<std::int64_t>;
+using Vectors = std::optional<Array<double>>;
+using Flags = std::optional<Array<bool>>;
+using Rows = std::optional<Array<std::int64_t>>;
+
+Average average_of(const std::string& name) {
+    if (name == "none") return Average::none;
+    if (name == "sum") return Average::sum;
+    if (name == "mean") return Average::mean;
+    throw py::value_error("average: unknown value '" + name + "'");
+}
+
+LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
+                       const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
+                       const Flags& pbc, const Rows& centers, const std::string& average) {
+    const Molecules molecules = checked_structures(numbers, positions, offsets);
+    const auto n_atoms = static_cast<std::size_t>(numbers.shape(0));
+    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
+        for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
+            require(std::binary_search(kernel.species.begin(), kernel.species.end(),
+                                       molecules.numbers[i]),
+                    "species: molecule " + std::to_string(m) + " has species " +
+                        std::to_string(molecules.numbers[i]) + ", which is not among them");
+    if (!centers)
+        return {molecules, checked_cells(cells, pbc, molecules.n_molecules), nullptr, n_atoms,
+                average_of(average)};
+    const std::int64_t* rows = centers->data();
+    const auto n = static_cast<std::size_t>(centers->shape(0));
+    for (std::size_t k = 0; k < n; ++k)
+        require(rows[k] >= 0 && static_cast<std::size_t>(rows[k]) < n_atoms &&
+                    (k == 0 || rows[k] > rows[k - 1]),
+                "centers: expected ascending rows below " + std::to_string(n_atoms) + ", found " +
+                    std::to_string(rows[k]));
+    return {molecules, checked_cells(cells, pbc, molecules.n_molecules), rows, n,
+            average_of(average)};
+}
+
+void raise_if(const LocalOutcome& outcome) {
+    if (outcome.coincident == no_molecule) return;
+    throw py::value_error("molecule " + std::to_string(outcome.coincident) +
+                          " has two atoms (or an atom and an image) closer than 0.001 angstrom");
+}
+
+std::size_t n_rows(const LocalTask& task) {
+    return task.average == Average::none ? task.n_centers : task.molecules.n_molecules;
+}
+
+template <typename Real>
+void values(const LocalKernel& kernel, const Numbers& numbers, const Array<double>& positions,
+            const Offsets& offsets, const Vectors& cells, const Flags& pbc, const Rows& centers,
+            const std::string& average, Array<Real> out, std::optional<py::ssize_t> n_threads) {
+    const LocalTask task =
+        checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, average);
+    require_shape("out", out, n_rows(task), kernel.n_features);
+    const int threads = requested_threads(n_threads);
+    Real* to = out.mutable_data();
+    LocalOutcome outcome;
+    {
+        py::gil_scoped_release release;
+        outcome = local_values<Real>(kernel, task, to, threads);
+    }
+    raise_if(outcome);
+}
+
+py::tuple vjp(const LocalKernel& kernel, const Numbers& numbers, const Array<double>& positions,
+              const Offsets& offsets, const Vectors& cells, const Flags& pbc, const Rows& centers,
+              const std::string& average, const Array<double>& cotangent, bool strain,
+              std::optional<py::ssize_t> n_threads) {
+    const LocalTask task =
+        checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, average);
+    require_shape("gX", cotangent, n_rows(task), kernel.n_features);
+    const int threads = requested_threads(n_threads);
+    Array<double> gradient({numbers.shape(0), py::ssize_t{3}});
+    Array<double> strains({strain ? offsets.shape(0) - 1 : 0, py::ssize_t{3}, py::ssize_t{3}});
+    double* to = gradient.mutable_data();
+    double* strain_to = strain ? strains.mutable_data() : nullptr;
+    LocalOutcome outcome;
+    {
+        py::gil_scoped_release release;
+        outcome = local_vjp(kernel, task, cotangent.data(), to, strain_to, threads);
+    }
+    raise_if(outcome);
+    return py::make_tuple(gradient, strains);
+}
+
+// Blocks of each centre: their number is asked first, since the caller checks the bytes.
+Offsets jacobian_sizes(const LocalKernel& kernel, const Numbers& numbers,
+                       const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
+                       const Flags& pbc, const Rows& centers,
+                       std::optional<py::ssize_t> n_threads) {
+    const LocalTask task =
+        checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, "none");
+    const int threads = requested_threads(n_threads);
+    Offsets counts(static_cast<py::ssize_t>(task.n_centers));
+    std::int64_t* to = counts.mutable_data();
+    {
+        py::gil_scoped_release release;
+        local_jacobian_sizes(kernel, task, to, threads);
+    }
+    return counts;
+}
+
+template <typename Real>
+py::tuple jacobian(const LocalKernel& kernel, const Numbers& numbers,
+                   const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
+                   const Flags& pbc, const Rows& centers, const Offsets& first, Array<Real> out,
+                   std::optional<py::ssize_t> n_threads) {
+    const LocalTask task =
+        checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, "none");
+    require_shape("first", first, task.n_centers + 1);
+    const py::ssize_t n = first.data()[task.n_centers];
+    require_shape("out", out, n, 3, kernel.n_features);
+    const int threads = requested_threads(n_threads);
+    Offsets center(n), atom(n);
+    std::int64_t* center_to = center.mutable_data();
+    std::int64_t* atom_to = atom.mutable_data();
+    Real* to = out.mutable_data();
+    LocalOutcome outcome;
+    {
+        py::gil_scoped_release release;
+        outcome = local_jacobian<Real>(kernel, task, first.data(), center_to, atom_to, to, threads);
+    }
+    raise_if(outcome);
+    return py::make_tuple(center, atom);
+}
+
+template <typename Real>
+void define_for(py::module_& m) {
+    m.def("local_values", &values<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("average"), py::arg("out").noconvert(), py::arg("n_threads"));
+    m.def("local_jacobian", &jacobian<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("first").noconvert(), py::arg("out").noconvert(), py::arg("n_threads"));
+}
+
+}  // namespace
+
+void define_local(py::module_& m) {
+    py::class_<LocalKernel>(m, "LocalKernel").def_readonly("n_features", &LocalKernel::n_features);
+    define_for<double>(m);
+    define_for<float>(m);
+    m.def("local_vjp", &vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("average"), py::arg("cotangent").noconvert(), py::arg("strain"),
+          py::arg("n_threads"));
+    m.def("local_jacobian_sizes", &jacobian_sizes, py::arg("kernel"),
+          py::arg("numbers").noconvert(), py::arg("positions").noconvert(),
+          py::arg("offsets").noconvert(), py::arg("cells").noconvert(), py::arg("pbc").noconvert(),
+          py::arg("centers").noconvert(), py::arg("n_threads"));
+}
+
+}  // namespace molkern::bindings

@@ -1,0 +1,117 @@
+// Representations of the surroundings of each atom: what they share. A kernel sees one centre with
+// its neighbours; the driver finds those, runs over centres on all threads, and sums.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "molkern/molecules.hpp"
+#include "molkern/neighbors.hpp"
+
+namespace molkern {
+
+/// One centre. Its neighbours are ordered by species, within a species as `NeighborSearch` has
+/// them.
+///
+/// species    of the centre, 0 .. n_species - 1
+/// n          neighbours
+/// begin      [n_species + 1]   first neighbour of each species
+/// x, y, z    [n]               from the centre, angstrom
+/// distance   [n]               angstrom, at least nearest_distance
+///
+/// The arrays may be read (not written) up to the next multiple of 8 entries.
+struct Center {
+    std::size_t species;
+    std::size_t n;
+    const std::size_t* begin;
+    const double* x;
+    const double* y;
+    const double* z;
+    const double* distance;
+};
+
+/// The functions of a representation, once per instruction set. All are serial, neither allocate
+/// nor throw. `parameters` is the representation's own structure.
+///
+/// scratch    doubles that a call needs with up to `most` neighbours
+/// values     row [n_features], written completely
+/// vjp        gradient of sum_f cotangent[f] row[f] with respect to the position of each neighbour,
+///            gx, gy, gz [n], written completely
+/// jacobian   d row[f] / d position, values [n, 3, n_features], written completely
+struct LocalFunctions {
+    std::size_t (*scratch)(const void* parameters, std::size_t most) noexcept;
+    void (*values)(const void* parameters, const Center&, double* scratch, double* row) noexcept;
+    void (*vjp)(const void* parameters, const Center&, const double* cotangent, double* scratch,
+                double* gx, double* gy, double* gz) noexcept;
+    void (*jacobian)(const void* parameters, const Center&, double* scratch,
+                     double* values) noexcept;
+};
+
+/// A representation with its parameters.
+///
+/// species   [n_species]   atomic numbers or labels, ascending
+struct LocalKernel {
+    std::shared_ptr<const void> parameters;
+    const LocalFunctions* functions;
+    std::size_t n_features;
+    double r_cut;
+    std::vector<std::int32_t> species;
+};
+
+enum class Average { none, sum, mean };
+
+/// What is represented.
+///
+/// centers   [n_centers]   rows of the batch, ascending; null: all atoms
+struct LocalTask {
+    Molecules molecules;
+    Cells cells;
+    const std::int64_t* centers;
+    std::size_t n_centers;
+    Average average;
+};
+
+/// What went wrong, if anything: the first structure with two atoms at one place.
+struct LocalOutcome {
+    std::size_t coincident = no_molecule;
+};
+
+/// Features. Bitwise the same for any number of threads and any division into batches.
+///
+/// out   [n_centers, n_features], or [n_molecules, n_features] with an average
+///
+/// The caller has checked shapes and species. Throws std::bad_alloc.
+template <typename Real>
+LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real* out,
+                          int n_threads);
+
+/// Gradient of the sum of cotangent * features with respect to positions, and to strain.
+///
+/// cotangent   as `out` of local_values
+/// gradient    [n_atoms, 3]             per angstrom
+/// strain      [n_molecules, 3, 3]      null if not wanted: derivative by e in r -> r (1 + e)
+LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const double* cotangent,
+                       double* gradient, double* strain, int n_threads);
+
+/// Number of blocks of the Jacobian of each centre: itself, then one for every neighbour.
+///
+/// counts   [n_centers]
+void local_jacobian_sizes(const LocalKernel& kernel, const LocalTask& task, std::int64_t* counts,
+                          int n_threads);
+
+/// Derivatives of the features of each centre with respect to the positions of atoms.
+///
+/// first     [n_centers]               where the blocks of a centre begin
+/// center    [n_blocks]                row of `centers` (of the features)
+/// atom      [n_blocks]                row of the batch; an atom may come several times (images)
+/// values    [n_blocks, 3, n_features]
+///
+/// `average` is ignored.
+template <typename Real>
+LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
+                            const std::int64_t* first, std::int64_t* center, std::int64_t* atom,
+                            Real* values, int n_threads);
+
+}  // namespace molkern

@@ -1,0 +1,272 @@
+"""What the representations of the surroundings of each atom share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern import _core
+from molkern._arrays import checked_out, require_bytes
+from molkern.elements import numbers_of, symbol_of
+from molkern.representations._base import Representation, real_type
+from molkern.representations._jacobian import Jacobian
+from molkern.structures import Structures, as_structures
+
+__all__ = ["Jacobian", "LocalRepresentation"]
+
+_AVERAGES = {None: "none", "sum": "sum", "mean": "mean"}
+
+
+class LocalRepresentation(Representation):
+    """Base: one row of features for each atom, or sums of them for each structure.
+
+    A subclass has the parameters ``species``, ``average``, ``dtype`` and ``n_threads`` besides its
+    own, and makes the compiled kernel in ``_make_kernel``.
+    """
+
+    species: Sequence[str | int] | None
+    average: str | None
+    n_threads: int | None
+    dtype: str
+
+    @abstractmethod
+    def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
+        """The compiled kernel; checks the parameters."""
+
+    def fit(self, structures: Any, y: Any = None) -> Self:
+        """Check the parameters and fix the species.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Only their species matter, and only if ``species`` is None.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For wrong parameters, or a species that is not among those given.
+        """
+        self._check_common()
+        self._average_name()
+        batch = as_structures(structures)
+        if self.species is None:
+            species = np.asarray(batch.species, dtype=np.int32)
+        else:
+            species = np.unique(np.array(_numbers(self.species), dtype=np.int32))
+            self._require_known(batch, species)
+        self._kernel = self._make_kernel(species)
+        self.species_ = species
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The compiled kernel is made again from the parameters where it is needed.
+        return {name: value for name, value in self.__dict__.items() if name != "_kernel"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "species_" in state:
+            self._kernel = self._make_kernel(self.species_)
+
+    def transform(
+        self,
+        structures: Any,
+        out: npt.NDArray[Any] | None = None,
+        *,
+        centers: npt.ArrayLike | None = None,
+    ) -> npt.NDArray[Any]:
+        """Features.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Positions and cells in Å.
+        out : ndarray, C-contiguous, of the shape and dtype of the result, optional
+        centers : array_like of int, ascending, optional
+            Rows of the batch that are represented; all atoms are neighbours. None: all of them.
+
+        Returns
+        -------
+        ndarray, shape (n_centers, n_features) or with an average (n_structures, n_features)
+
+        Raises
+        ------
+        ValueError
+            For a species that was not fitted, coincident atoms, a wrong ``out`` or ``centers``.
+        MemoryError
+            If the result does not fit in memory, with its size in bytes.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        self._require_known(batch, self.species_)
+        rows = _rows(centers)
+        shape = (self._n_rows(batch, rows), self.n_features_out_)
+        dtype = real_type(self.dtype)
+        if out is None:
+            require_bytes(shape, dtype, f"{type(self).__name__}.transform")
+            out = np.empty(shape, dtype)
+        else:
+            checked_out(out, shape, dtype)
+        _core.local_values(
+            self._kernel, *_arrays(batch), rows, self._average_name(), out, self.n_threads
+        )
+        return out
+
+    def vjp(
+        self,
+        structures: Any,
+        gX: npt.ArrayLike,
+        *,
+        strain: bool = False,
+        centers: npt.ArrayLike | None = None,
+    ) -> Any:
+        """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+        gX : array_like of float, of the shape of ``transform(structures)``
+            The derivative of a scalar with respect to the features.
+        strain : bool, default=False
+            Whether the derivative with respect to strain is wanted, too.
+        centers : array_like of int, ascending, optional
+            As in ``transform``.
+
+        Returns
+        -------
+        gradient : ndarray of float64, shape (n_atoms, 3)
+            Per Å; a gradient, not a force.
+        strain : ndarray of float64, shape (n_structures, 3, 3), only if asked for
+            Derivative with respect to e in positions and cells times (1 + e), at e = 0. Divided by
+            the volume it is the stress.
+
+        Raises
+        ------
+        ValueError
+            As ``transform``, and for ``gX`` of another shape.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        self._require_known(batch, self.species_)
+        rows = _rows(centers)
+        cotangent = np.ascontiguousarray(gX, dtype=np.float64)
+        shape = (self._n_rows(batch, rows), self.n_features_out_)
+        if cotangent.shape != shape:
+            raise ValueError(f"gX: expected shape {shape}, found {cotangent.shape}")
+        gradient, strains = _core.local_vjp(
+            self._kernel,
+            *_arrays(batch),
+            rows,
+            self._average_name(),
+            cotangent,
+            strain,
+            self.n_threads,
+        )
+        return (gradient, strains) if strain else gradient
+
+    def jacobian(self, structures: Any, *, centers: npt.ArrayLike | None = None) -> Jacobian:
+        """Derivatives of the features of each atom with respect to the positions of all.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+        centers : array_like of int, ascending, optional
+            As in ``transform``.
+
+        Returns
+        -------
+        Jacobian
+            One block for each centre and itself, and for each of its neighbours. Of the features of
+            atoms, whatever ``average`` is.
+
+        Raises
+        ------
+        ValueError
+            As ``transform``.
+        MemoryError
+            If the blocks do not fit in memory, with their size in bytes.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        self._require_known(batch, self.species_)
+        rows = _rows(centers)
+        arrays = _arrays(batch)
+        counts = _core.local_jacobian_sizes(self._kernel, *arrays, rows, self.n_threads)
+        first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        shape = (int(first[-1]), 3, self.n_features_out_)
+        dtype = real_type(self.dtype)
+        require_bytes(shape, dtype, f"{type(self).__name__}.jacobian")
+        values = np.empty(shape, dtype)
+        center, atom = _core.local_jacobian(
+            self._kernel, *arrays, rows, first, values, self.n_threads
+        )
+        return Jacobian(center, atom, values, len(counts), batch.n_atoms)
+
+    @property
+    def n_features_out_(self) -> int:
+        """Columns of the result."""
+        return int(self._kernel.n_features)
+
+    _kernel: Any
+
+    def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        raise NotImplementedError  # transform does it, with centres
+
+    def _fitted(self) -> bool:
+        return hasattr(self, "species_")
+
+    def _average_name(self) -> str:
+        if self.average not in _AVERAGES:
+            raise ValueError(f'average: expected None, "sum" or "mean", found {self.average!r}')
+        return _AVERAGES[self.average]
+
+    def _n_rows(self, batch: Structures, rows: npt.NDArray[np.int64] | None) -> int:
+        if self.average is not None:
+            return len(batch)
+        return batch.n_atoms if rows is None else len(rows)
+
+    @staticmethod
+    def _require_known(batch: Structures, species: npt.NDArray[np.int32]) -> None:
+        unknown = np.setdiff1d(batch.species, species)
+        if unknown.size:
+            atom = int(np.argmax(np.isin(batch.numbers, unknown)))
+            which = int(np.searchsorted(batch.offsets, atom, side="right")) - 1
+            here = np.intersect1d(batch[which].species, unknown)
+            raise ValueError(
+                f"species: molecule {which} has {_symbols(here)}; "
+                f"expected some of {_symbols(species)}"
+                + (f"; unknown in all molecules: {_symbols(unknown)}" if len(batch) > 1 else "")
+            )
+
+
+def _numbers(species: Sequence[str | int]) -> list[int]:
+    if isinstance(species, str) or not len(species):
+        raise ValueError(f"species: expected symbols or numbers, found {species!r}")
+    return numbers_of(species)
+
+
+def _symbols(species: npt.NDArray[np.int32]) -> str:
+    return ", ".join(map(symbol_of, species.tolist()))
+
+
+def _rows(centers: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
+    if centers is None:
+        return None
+    rows = np.asarray(centers)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"centers: expected a list of rows, found {rows.dtype} of shape {rows.shape}"
+        )
+    return rows.astype(np.int64)
+
+
+def _arrays(batch: Structures) -> tuple[Any, Any, Any, Any, Any]:
+    return batch.numbers, batch.positions, batch.offsets, batch.cells, batch.pbc
