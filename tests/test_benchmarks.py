@@ -24,7 +24,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 needs_benchmarks = pytest.mark.skipif(
     not BENCHMARKS.is_dir(), reason="the benchmarks are not part of a source distribution"
 )
-SUITE = ("coulomb_matrix", "bag_of_bonds", "kernels", "structures")
+SUITE = ("coulomb_matrix", "bag_of_bonds", "kernels", "local_representations", "structures")
 
 
 def random_molecules(n_structures, seed=0):

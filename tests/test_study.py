@@ -9,7 +9,7 @@ import molkern as mk
 from molkern.datasets import Dataset
 from molkern.regression import DEFAULT_ALPHAS, KernelRidge, Similarity, default_sigmas, tune
 from molkern.study import Result, accuracy, compare, make_splits
-from molkern.study.models import label, representation, specification
+from molkern.study.models import default_representations, label, representation, specification
 
 SECONDS = [f"seconds_{stage}" for stage in ("representation", "kernel", "tune", "fit", "predict")]
 
@@ -346,3 +346,18 @@ def test_empty_or_repeated_models_raise():
 def test_ten_structures_are_enough():
     frame = accuracy(chains(10), "bag_of_bonds").frame
     assert list(frame["n_train"]) == [8, 8, 8]
+
+
+def test_frames_of_one_molecule_are_compared_without_sorting():
+    water = ([8, 1, 1], [[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    methane = ([6, 1, 1, 1, 1], np.random.default_rng(0).uniform(0, 3, (5, 3)))
+    turned = ([1, 8, 1], water[1])
+    cases = {
+        True: [[water, water, water]],
+        False: [[water], [water, methane], [water, turned], []],
+    }
+    for frames, batches in cases.items():
+        for batch in batches:
+            found = default_representations(mk.Structures.from_arrays(batch))
+            assert ("coulomb_matrix_unsorted" in found) == frames
+            assert ("coulomb_matrix_random" in found) != frames

@@ -36,7 +36,9 @@ _INSTALL = 'pip install "molkern[study]"'
 _COMMAS = "; several values of an option are joined by commas: --sizes 100,200,500"
 _REPRESENTATIONS = (
     "Names with commas, of coulomb_matrix, coulomb_matrix_unsorted, coulomb_matrix_random, "
-    "coulomb_matrix_eigenspectrum, bag_of_bonds. Default: all but coulomb_matrix_unsorted."
+    "coulomb_matrix_eigenspectrum, bag_of_bonds. Default: all but coulomb_matrix_unsorted; of "
+    "frames of one molecule (the same atoms in the same order) coulomb_matrix_unsorted, "
+    "coulomb_matrix and bag_of_bonds."
 )
 _UNIT = (
     "Unit of the property, e.g. eV: converts if the file states its unit, else states it. "
@@ -58,8 +60,6 @@ _OUT = (
 )
 # What makes the comparison without DATA quick; every option can be given all the same.
 _QUICK = {"sizes": [100, 200, 500, 1000], "n_tune": 500}
-# Frames of one molecule keep the order of their atoms: no need of random sorting or of spectra.
-_OF_FRAMES = ("coulomb_matrix_unsorted", "coulomb_matrix", "bag_of_bonds")
 _N_TUNE = 2000
 _CV = 5  # folds of the cross-validation in study.compare
 _EXTRAS = {
@@ -217,12 +217,9 @@ def _compare_embedded(
 
     results, folders = [], []
     for name in embedded.NAMES:
-        names = chosen
-        if names is None and name != embedded.MOLECULES:
-            names = list(_OF_FRAMES)
         dataset = _load(name, None, None, None)
         folders.append(folder / name)
-        results.append(_compare_one(dataset, names, dict(options), folders[-1], store))
+        results.append(_compare_one(dataset, chosen, dict(options), folders[-1], store))
     print(report.write_index(results, folders, folder / "index.html"))
 
 

@@ -90,7 +90,9 @@ def describe(dataset: Dataset) -> None:
     """What is learnt from, before it takes time."""
     console = _console()
     target = dataset.default_target
-    words = f"{dataset.name}: {len(dataset)} structures, {target} in {dataset.units[target]}"
+    unit = dataset.units[target]
+    stated = "of unknown unit" if unit == "unknown" else f"in {unit}"
+    words = f"{dataset.name}: {len(dataset)} structures, {target} {stated}"
     console.print(Text(words, style="bold"))
     for note in dataset.notes:
         console.print(Text(f"note: {note}"), soft_wrap=True)

@@ -22,6 +22,7 @@ from molkern.study.result import ORIGIN
 
 __all__ = ["facts", "origin", "sentences", "unit_words"]
 
+FEW = 50  # test structures, below which an order of models means little
 _BASELINES = {
     "none": "none: the model learns the property itself",
     "mean": "the mean of the training set is subtracted before learning",
@@ -66,15 +67,16 @@ def sentences(result: Result) -> list[str]:
     ]
     if len(rows) > 1:
         words.append(_comparison(result, rows, unit))
-    gain = _gain(result, best)
-    if gain:
-        words.append(gain)
+    words += _gain(result, best)
     seconds = best.filter(like="seconds_").sum()
     words.append(
-        f"One run of it takes {short(seconds)} s, all stages and what it shares with other runs "
-        "included."
+        f"One run of {_name(best)} takes {short(seconds)} s, all stages and what it shares with "
+        "other runs included."
     )
     words += _costs(result)
+    n_test = int(frame["n_test"].min())
+    if n_test < FEW:
+        words.append(f"Tested on {n_test} structures only: too few to tell models apart.")
     return words
 
 
@@ -86,6 +88,8 @@ def _name(row: pd.Series) -> str:
 def _comparison(result: Result, rows: pd.DataFrame, unit: str) -> str:
     best, second = rows.iloc[0], rows.iloc[1]
     won, runs = wins(result)
+    if short(best["mae"]) == short(second["mae"]):
+        return f"{_name(second)} is as good, to three digits: {short(second['mae'])} {unit}."
     if best["mae"] > 0:
         ratio = second["mae"] / best["mae"]
         size = f", {ratio:.1f} times as much" if ratio >= 1.5 else f", {ratio - 1:.0%} more"
@@ -99,13 +103,13 @@ def _comparison(result: Result, rows: pd.DataFrame, unit: str) -> str:
     return f"{text}; but the first is ahead of all others in only {won} of {runs} runs."
 
 
-def _gain(result: Result, best: pd.Series) -> str:
+def _gain(result: Result, best: pd.Series) -> list[str]:
     slope = result.slope(best["representation"], best["kernel"])
     if math.isnan(slope):
-        return ""
+        return []
     change = 1.0 - 2.0**slope
     effect = f"mean {change:.0%} less error" if change > 0 else "do not mean less error"
-    return f"For it, twice as many training structures {effect} (slope {slope:.2f})."
+    return [f"For {_name(best)}, twice as many training structures {effect} (slope {slope:.2f})."]
 
 
 def _costs(result: Result) -> list[str]:

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 
 import molkern
+from molkern.structures import Structures
 
-__all__ = ["DEFAULT_REPRESENTATIONS", "REPRESENTATIONS", "label", "representation", "specification"]
+__all__ = [
+    "DEFAULT_REPRESENTATIONS",
+    "OF_FRAMES",
+    "REPRESENTATIONS",
+    "default_representations",
+    "label",
+    "representation",
+    "specification",
+]
 
 REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "coulomb_matrix": ("CoulombMatrix", {}),
@@ -27,6 +36,8 @@ DEFAULT_REPRESENTATIONS = (
     "coulomb_matrix_eigenspectrum",
     "bag_of_bonds",
 )
+# Frames of one molecule keep the order of their atoms: no need of random sorting or of spectra.
+OF_FRAMES = ("coulomb_matrix_unsorted", "coulomb_matrix", "bag_of_bonds")
 _PERMUTATIONS = {
     "row_norm": "sorted",
     "random": "random",
@@ -35,6 +46,16 @@ _PERMUTATIONS = {
 }
 # They change the time that a result takes, not the result.
 _WITHOUT_INFLUENCE = ("n_threads",)
+
+
+def default_representations(structures: Structures) -> tuple[str, ...]:
+    """What is compared unless named; `OF_FRAMES` for the same atoms in the same order."""
+    sizes = structures.sizes
+    if len(sizes) > 1 and sizes[0] > 0 and (sizes == sizes[0]).all():
+        numbers = structures.numbers.reshape(len(sizes), -1)
+        if (numbers == numbers[0]).all():
+            return OF_FRAMES
+    return DEFAULT_REPRESENTATIONS
 
 
 def representation(model: Any) -> Any:

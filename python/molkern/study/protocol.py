@@ -125,7 +125,8 @@ def compare(
     data : Dataset, or name or path for `molkern.datasets.load`
     representations : sequence, optional
         As in `accuracy`. None: the sorted Coulomb matrix, the randomly sorted one with 8 copies,
-        its eigenspectrum, and bag of bonds.
+        its eigenspectrum, and bag of bonds; where all structures are the same atoms in the same
+        order, the unsorted and the sorted Coulomb matrix, and bag of bonds.
     kernels : sequence of {"laplacian", "gaussian"}
     sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, progress
         As in `accuracy`.
@@ -155,7 +156,11 @@ def compare(
     >>> result.frame[["n_train", "n_test"]].to_numpy().tolist()
     [[8, 8], [16, 8], [32, 8]]
     """
-    chosen = models.DEFAULT_REPRESENTATIONS if representations is None else representations
+    if not isinstance(data, Dataset):
+        data = datasets.load(data, property=property)
+    chosen = representations
+    if chosen is None:
+        chosen = models.default_representations(data.structures)
     fresh = [models.representation(model) for model in chosen]
     if not fresh or not len(kernels):
         raise ValueError("representations and kernels: expected at least one of each, found none")
@@ -164,7 +169,7 @@ def compare(
     _require_different([models.specification(model) for model in fresh], kernels)
     store = store if store is None or isinstance(store, Store) else Store(store)
     plan = _plan(
-        data if isinstance(data, Dataset) else datasets.load(data, property=property),
+        data,
         sizes=sizes,
         property=property,
         baseline=baseline,

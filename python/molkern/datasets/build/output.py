@@ -94,7 +94,7 @@ def write(
     text = json.dumps(provenance, indent=1, allow_nan=False)
     content: dict[str, Any] = {**arrays, PROVENANCE: np.array(text)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _removed_on_error(temporary):
+    with _removed_on_error(temporary, path):
         with open(temporary, "wb") as file:
             np.savez_compressed(file, **content)
             file.flush()
@@ -103,11 +103,11 @@ def write(
 
 
 @contextlib.contextmanager
-def _removed_on_error(path: Path) -> Iterator[None]:
+def _removed_on_error(temporary: Path, path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        path.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(error.errno, f"can not write: {error.strerror}", str(path)) from error
         raise
