@@ -21,8 +21,14 @@ results = {}
 for dtype in ("float64", "float32"):
     for permutation in ("row_norm", "random", "eigenspectrum", "none"):
         model = mk.CoulombMatrix(permutation=permutation, random_state=0, dtype=dtype)
-        results[f"coulomb_matrix {permutation} {dtype}"] = model.fit_transform(structures)
-    results[f"bag_of_bonds {dtype}"] = mk.BagOfBonds(dtype=dtype).fit_transform(structures)
+        features = model.fit_transform(structures)
+        results[f"coulomb_matrix {permutation} {dtype}"] = features
+        if permutation != "eigenspectrum" and dtype == "float64":
+            results[f"coulomb_matrix {permutation} vjp"] = model.vjp(structures, features)
+    bags = mk.BagOfBonds(dtype=dtype).fit(structures)
+    results[f"bag_of_bonds {dtype}"] = bags.transform(structures)
+results["bag_of_bonds vjp"] = bags.vjp(structures, np.cos(bags.transform(structures)))
+for dtype in ("float64", "float32"):
     for name in ("gaussian", "laplacian"):
         kernel = getattr(mk.kernels, name)
         results[f"{name} {dtype}"] = kernel(x.astype(dtype), sigma=[2.0, 20.0])

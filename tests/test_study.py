@@ -361,3 +361,17 @@ def test_frames_of_one_molecule_are_compared_without_sorting():
             found = default_representations(mk.Structures.from_arrays(batch))
             assert ("coulomb_matrix_unsorted" in found) == frames
             assert ("coulomb_matrix_random" in found) != frames
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("acsf", "ACSF (8 G2, 16 G4, sum)"),
+        ("ani-2x", "AEV (ANI-2x, sum)"),
+        ("soap", "SOAP (3 Å, sum)"),
+    ],
+)
+def test_local_representations_are_models(name, words):
+    result = compare(chains(30), [name], kernels=["gaussian"], sizes=[20], seeds=[0])
+    assert set(result.frame["representation"]) == {words}
+    assert result.frame["mae"].notna().all()

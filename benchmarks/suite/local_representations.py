@@ -1,4 +1,4 @@
-"""ACSF and AEV of 500 molecules of up to 23 atoms, and their cost against the size of a crystal."""
+"""ACSF, AEV and SOAP of 500 small molecules, and their cost against the size of a crystal."""
 
 import numpy as np
 
@@ -27,7 +27,12 @@ def aev(**options):
     return mk.AEV("ani-2x", **options)
 
 
-MAKERS = {"acsf": acsf, "aev": aev}
+def soap(**options):
+    """5740 features."""
+    return mk.SOAP(species=SPECIES, r_cut=5.0, n_max=8, l_max=6, **options)
+
+
+MAKERS = {"acsf": acsf, "aev": aev, "soap": soap}
 
 
 def crystal(n_cells):

@@ -13,10 +13,11 @@ using Vectors = std::optional<Array<double>>;
 using Flags = std::optional<Array<bool>>;
 using Rows = std::optional<Array<std::int64_t>>;
 
-Average average_of(const std::string& name) {
+Average average_of(const LocalKernel& kernel, const std::string& name) {
     if (name == "none") return Average::none;
     if (name == "sum") return Average::sum;
     if (name == "mean") return Average::mean;
+    if (name == "inner" && kernel.functions->quadratic != nullptr) return Average::inner;
     throw py::value_error("average: unknown value '" + name + "'");
 }
 
@@ -33,7 +34,7 @@ LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
                         std::to_string(molecules.numbers[i]) + ", which is not among them");
     if (!centers)
         return {molecules, checked_cells(cells, pbc, molecules.n_molecules), nullptr, n_atoms,
-                average_of(average)};
+                average_of(kernel, average)};
     const std::int64_t* rows = centers->data();
     const auto n = static_cast<std::size_t>(centers->shape(0));
     for (std::size_t k = 0; k < n; ++k)
@@ -42,7 +43,7 @@ LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
                 "centers: expected ascending rows below " + std::to_string(n_atoms) + ", found " +
                     std::to_string(rows[k]));
     return {molecules, checked_cells(cells, pbc, molecules.n_molecules), rows, n,
-            average_of(average)};
+            average_of(kernel, average)};
 }
 
 void raise_if(const LocalOutcome& outcome) {

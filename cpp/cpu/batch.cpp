@@ -2,69 +2,14 @@
 // range computes is in the table of the chosen instruction set.
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
-#include <new>
 #include <vector>
 
+#include "cpu/batch.hpp"
 #include "cpu/parallel.hpp"
 #include "cpu/table.hpp"
 
 namespace molkern {
 namespace {
-
-// One aligned piece of scratch per thread, allocated before the parallel region.
-template <typename Real>
-class Scratch {
-  public:
-    Scratch(std::size_t per_thread, int n_threads)
-        : stride_((per_thread + 15) / 16 * 16),
-          data_(static_cast<Real*>(::operator new(
-              stride_* static_cast<std::size_t>(n_threads) * sizeof(Real), alignment))) {}
-    ~Scratch() { ::operator delete(data_, alignment); }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-
-    Real* of(int thread) const { return data_ + stride_ * static_cast<std::size_t>(thread); }
-
-  private:
-    static constexpr std::align_val_t alignment{64};
-    std::size_t stride_;
-    Real* data_;
-};
-
-// The smallest index that any range reported.
-class Lowest {
-  public:
-    void report(std::size_t index) {
-        std::size_t known = value_.load();
-        while (index < known && !value_.compare_exchange_weak(known, index)) {
-        }
-    }
-    std::size_t value() const { return value_.load(); }
-
-  private:
-    std::atomic<std::size_t> value_{no_molecule};
-};
-
-std::size_t largest_molecule(const Molecules& molecules) {
-    std::size_t largest = 0;
-    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
-        largest = std::max(largest, molecules.size(m));
-    return largest;
-}
-
-// Items that make a range of about 50 microseconds: enough to be worth handing to a thread, and
-// batches below two of them stay serial.
-std::size_t items_per_range(double nanoseconds_per_item) {
-    return static_cast<std::size_t>(std::clamp(50e3 / nanoseconds_per_item, 1.0, 1e6));
-}
-
-double mean_size_squared(const Molecules& molecules) {
-    const auto n = static_cast<double>(std::max<std::size_t>(molecules.n_molecules, 1));
-    const double mean = static_cast<double>(molecules.offsets[molecules.n_molecules]) / n + 1;
-    return mean * mean;
-}
 
 template <typename Real>
 std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p, Real* out,
@@ -88,7 +33,7 @@ std::size_t eigenspectrum(const Molecules& molecules, const CoulombParameters& p
     const int threads = threads_for(n_groups, grain, n_threads);
     const Scratch<double> scratch(eigenspectrum_scratch(largest_molecule(molecules)), threads);
     const auto kernel = kernels_for<Real>(kernels()).eigenspectrum;
-    Lowest bad;
+    LowestIndex bad;
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         for (std::size_t g = begin; g < end; ++g)
             bad.report(kernel(molecules, p, order.data() + groups[g], groups[g + 1] - groups[g],
@@ -109,7 +54,7 @@ std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& 
     const int threads = threads_for(molecules.n_molecules, grain, n_threads);
     const Scratch<double> scratch(coulomb_matrix_scratch(p.size), threads);
     const auto kernel = kernels_for<Real>(kernels()).coulomb_matrix;
-    Lowest bad;
+    LowestIndex bad;
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };
@@ -125,7 +70,7 @@ std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, Rea
     const std::size_t needed = bag_of_bonds_scratch(largest_molecule(molecules), p.largest_bag);
     const Scratch<double> scratch(needed, threads);
     const auto kernel = kernels_for<Real>(kernels()).bag_of_bonds;
-    Lowest bad;
+    LowestIndex bad;
     auto body = [&](std::size_t begin, std::size_t end, int thread) {
         bad.report(kernel(molecules, p, begin, end, scratch.of(thread), out));
     };

@@ -159,44 +159,82 @@ bool triangle(const Atoms& a, std::size_t n, double unit_length, Real* out,
     return all;
 }
 
+// The pieces of scratch, each with room for padded(size) + 8 elements.
+struct Work {
+    Atoms atoms, sorted;
+    double *norms, *noisy;
+    std::int64_t *order, *ranks, *work;
+};
+
+Work work_in(double* scratch, std::size_t size) noexcept {
+    const std::size_t capacity = padded(size) + 8;
+    const auto piece = [&](std::size_t k) { return scratch + k * capacity; };
+    const auto integers = [&](std::size_t k) { return reinterpret_cast<std::int64_t*>(piece(k)); };
+    return {atoms_in(scratch, capacity),
+            atoms_in(piece(5), capacity),
+            piece(10),
+            piece(11),
+            integers(12),
+            integers(13),
+            integers(14)};
+}
+
+// Calls visit(copy, order) with the atom of each row, w.atoms being those of the molecule; visit
+// may overwrite w.sorted. Stops where visit returns false.
+template <typename Visit>
+bool each_order(const CoulombParameters& p, std::size_t n, const Work& w, Visit visit) noexcept {
+    squared_norms(w.atoms, n, p.unit_length, w.norms);
+    order_rows(w.norms, n, w.order, w.work);
+    if (p.permutation != Permutation::random) return visit(0, w.order);
+    Atoms sorted = w.sorted;
+    permute(w.atoms, w.order, n, sorted);
+    squared_norms(sorted, n, p.unit_length, w.norms);
+    for (std::size_t copy = 0; copy < p.n_copies; ++copy) {
+        for (std::size_t k = 0; k < n; ++k)
+            w.noisy[k] = __builtin_sqrt(w.norms[k]) + p.noise[copy * p.size + k];
+        stable_order(w.noisy, n, w.ranks, w.work);
+        for (std::size_t k = 0; k < n; ++k) w.ranks[k] = w.order[w.ranks[k]];
+        if (!visit(copy, w.ranks)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 template <typename Real>
 std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameters& p,
                               std::size_t first, std::size_t last, double* scratch, Real* out) {
-    const std::size_t capacity = padded(p.size) + 8;
     const std::size_t features = p.size * (p.size + 1) / 2;
-    Atoms atoms = atoms_in(scratch, capacity);
-    Atoms sorted = atoms_in(scratch + 5 * capacity, capacity);
-    double* norms = scratch + 10 * capacity;
-    auto* order = reinterpret_cast<std::int64_t*>(scratch + 11 * capacity);
-    auto* work = reinterpret_cast<std::int64_t*>(scratch + 12 * capacity);
-    double* noisy = scratch + 13 * capacity;
+    Work w = work_in(scratch, p.size);
     for (std::size_t m = first; m < last; ++m) {
         const std::size_t n = molecules.size(m);
         Real* row = out + m * p.n_copies * features;
-        read_atoms(molecules, m, p.half_power, atoms);
-        const Atoms* chosen = &atoms;
-        if (p.permutation != Permutation::none) {
-            squared_norms(atoms, n, p.unit_length, norms);
-            order_rows(norms, n, order, work);
-            permute(atoms, order, n, sorted);
-            chosen = &sorted;
-        }
-        if (p.permutation != Permutation::random) {
-            if (!triangle(*chosen, n, p.unit_length, row, features)) return m;
-            continue;
-        }
-        squared_norms(sorted, n, p.unit_length, norms);
-        for (std::size_t copy = 0; copy < p.n_copies; ++copy) {
-            for (std::size_t k = 0; k < n; ++k)
-                noisy[k] = __builtin_sqrt(norms[k]) + p.noise[copy * p.size + k];
-            stable_order(noisy, n, order, work);
-            permute(sorted, order, n, atoms);
-            if (!triangle(atoms, n, p.unit_length, row + copy * features, features)) return m;
-        }
+        read_atoms(molecules, m, p.half_power, w.atoms);
+        const auto write = [&](std::size_t copy, const std::int64_t* order) {
+            permute(w.atoms, order, n, w.sorted);
+            return triangle(w.sorted, n, p.unit_length, row + copy * features, features);
+        };
+        const bool apart = p.permutation == Permutation::none
+                               ? triangle(w.atoms, n, p.unit_length, row, features)
+                               : each_order(p, n, w, write);
+        if (!apart) return m;
     }
     return no_molecule;
+}
+
+void coulomb_orders(const Molecules& molecules, const CoulombParameters& p, std::size_t m,
+                    double* scratch, std::int64_t* orders) {
+    const std::size_t n = molecules.size(m);
+    if (p.permutation == Permutation::none) {
+        for (std::size_t k = 0; k < n; ++k) orders[k] = static_cast<std::int64_t>(k);
+        return;
+    }
+    Work w = work_in(scratch, p.size);
+    read_atoms(molecules, m, p.half_power, w.atoms);
+    each_order(p, n, w, [&](std::size_t copy, const std::int64_t* order) {
+        for (std::size_t k = 0; k < n; ++k) orders[copy * n + k] = order[k];
+        return true;
+    });
 }
 
 template std::size_t coulomb_triangles<float>(const Molecules&, const CoulombParameters&,

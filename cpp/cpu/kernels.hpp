@@ -9,10 +9,14 @@ inline namespace MOLKERN_ISA {
 
 extern const LocalFunctions acsf_functions;
 extern const LocalFunctions aev_functions;
+extern const LocalFunctions soap_functions;
 
 template <typename Real>
 std::size_t coulomb_triangles(const Molecules& molecules, const CoulombParameters& parameters,
                               std::size_t first, std::size_t last, double* scratch, Real* out);
+
+void coulomb_orders(const Molecules& molecules, const CoulombParameters& parameters, std::size_t m,
+                    double* scratch, std::int64_t* orders);
 
 template <typename Real>
 std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& parameters,

@@ -1,6 +1,6 @@
 // Derivatives of the features of centres: reverse mode, and the blocks of the Jacobian.
 
-#include "cpu/local_run.hpp"
+#include "cpu/local_sums.hpp"
 
 namespace molkern {
 
@@ -10,6 +10,22 @@ namespace {
 
 // Centres whose pair gradients are kept at a time: some MB, and enough for all threads.
 constexpr std::size_t centers_per_chunk = 2048;
+
+// Gradient with respect to the mean of the sums over neighbours, for each structure.
+std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask& task,
+                                      const Batch& batch, const double* cotangent, int n_threads) {
+    const std::size_t size = kernel.n_sums();
+    std::vector<double> gradients(task.molecules.n_molecules * size);
+    sum_over_centers(kernel, task, batch, n_threads, true,
+                     [&](std::size_t m, std::size_t n, double* sum, Workspace& workspace) {
+                         for (std::size_t f = 0; n > 0 && f < size; ++f)
+                             sum[f] /= static_cast<double>(n);
+                         kernel.functions->quadratic->pull_back(
+                             kernel.parameters.get(), sum, cotangent + m * kernel.n_features,
+                             workspace.scratch(), gradients.data() + m * size);
+                     });
+    return gradients;
+}
 
 }  // namespace
 
@@ -21,6 +37,9 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
     const Centers centers(task);
     const std::size_t most = batch.search.most(), n_features = kernel.n_features;
     const std::size_t n_atoms = task.molecules.first(task.molecules.n_molecules);
+    const bool inner = task.average == Average::inner;
+    std::vector<double> of_sums;
+    if (inner) of_sums = gradients_of_sums(kernel, task, batch, cotangent, n_threads);
     std::fill(gradient, gradient + 3 * n_atoms, 0.0);
     if (strain != nullptr) std::fill(strain, strain + 9 * task.molecules.n_molecules, 0.0);
     const std::size_t chunk = std::min(centers_per_chunk, std::max<std::size_t>(task.n_centers, 1));
@@ -29,7 +48,7 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
     std::vector<std::size_t> counts(chunk), structure(chunk);
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
-    Lowest bad;
+    LowestIndex bad;
     for (std::size_t begin = 0; begin < task.n_centers; begin += chunk) {
         const std::size_t end = std::min(begin + chunk, task.n_centers);
         std::fill(counts.begin(), counts.end(), 0);
@@ -39,10 +58,15 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
                 const std::size_t c = k - begin, n = center.n;
                 double* g = pairs.data() + 3 * most * c;
                 const std::size_t from = task.average == Average::none ? k : m;
-                kernel.functions->vjp(kernel.parameters.get(), center,
-                                      cotangent + from * n_features, workspace.scratch(), g,
-                                      g + most, g + 2 * most);
-                if (task.average == Average::mean) {
+                if (inner)
+                    kernel.functions->quadratic->vjp(
+                        kernel.parameters.get(), center, of_sums.data() + m * kernel.n_sums(),
+                        workspace.scratch(), g, g + most, g + 2 * most);
+                else
+                    kernel.functions->vjp(kernel.parameters.get(), center,
+                                          cotangent + from * n_features, workspace.scratch(), g,
+                                          g + most, g + 2 * most);
+                if (task.average == Average::mean || inner) {
                     const double factor =
                         1 / static_cast<double>(centers.first(m + 1) - centers.first(m));
                     for (std::size_t d = 0; d < 3; ++d)
@@ -85,7 +109,7 @@ void local_jacobian_sizes(const LocalKernel& kernel, const LocalTask& task, std:
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
     std::fill(counts, counts + task.n_centers, 1);
-    Lowest bad;
+    LowestIndex bad;
     for_each_center(kernel, task, batch, workspaces, 0, task.n_centers, bad,
                     [&](std::size_t k, std::size_t, const Center& center, Workspace&) {
                         counts[k] = static_cast<std::int64_t>(center.n) + 1;
@@ -103,7 +127,7 @@ LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
     const std::size_t most = std::is_same_v<Real, double> ? 0 : batch.search.most() + 1;
     std::vector<std::vector<double>> buffers(workspaces.size(), std::vector<double>(most * size));
-    Lowest bad;
+    LowestIndex bad;
     const auto blocks = [&](std::size_t k, std::size_t, const Center& center,
                             Workspace& workspace) {
         const auto thread = static_cast<std::size_t>(&workspace - workspaces.data());

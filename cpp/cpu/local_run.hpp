@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <type_traits>
 #include <vector>
 
+#include "cpu/batch.hpp"
 #include "cpu/parallel.hpp"
 #include "molkern/local.hpp"
 
@@ -95,19 +95,6 @@ class Workspace {
     double nearest_ = r_infinite;
 };
 
-class Lowest {
-  public:
-    void report(std::size_t index) {
-        std::size_t known = value_.load();
-        while (index < known && !value_.compare_exchange_weak(known, index)) {
-        }
-    }
-    std::size_t value() const { return value_.load(); }
-
-  private:
-    std::atomic<std::size_t> value_{no_molecule};
-};
-
 // Centres of a batch: which atom, of which structure.
 class Centers {
   public:
@@ -133,7 +120,7 @@ class Centers {
 template <typename Each>
 void for_each_center(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
                      std::vector<Workspace>& workspaces, std::size_t begin, std::size_t end,
-                     Lowest& bad, const Each& each) {
+                     LowestIndex& bad, const Each& each) {
     const Centers centers(task);
     const auto threads = static_cast<int>(workspaces.size());
     auto body = [&](std::size_t from, std::size_t to, int thread) {

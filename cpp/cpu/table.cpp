@@ -12,8 +12,10 @@ const Kernels table = {
      squared_norms<float>, kernel_of_distances<float>},
     {coulomb_triangles<double>, eigenspectra<double>, bags<double>, pairwise_columns<double>,
      squared_norms<double>, kernel_of_distances<double>},
+    coulomb_orders,
     &acsf_functions,
     &aev_functions,
+    &soap_functions,
 };
 
 }  // namespace MOLKERN_ISA

@@ -60,8 +60,12 @@ struct Kernels {
     const char* isa;
     KernelsFor<float> single_precision;
     KernelsFor<double> double_precision;
+    /// orders [n_copies, n]: the atom of each row of the triangles of molecule m, which has n.
+    void (*coulomb_orders)(const Molecules&, const CoulombParameters&, std::size_t m,
+                           double* scratch, std::int64_t* orders);
     const LocalFunctions* acsf;
     const LocalFunctions* aev;
+    const LocalFunctions* soap;
 };
 
 template <typename Real>
@@ -80,7 +84,7 @@ constexpr std::size_t round_up_8(std::size_t n) noexcept {
     return (n + 7) / 8 * 8;
 }
 constexpr std::size_t coulomb_matrix_scratch(std::size_t n) noexcept {
-    return 14 * (round_up_8(n) + 8);
+    return 15 * (round_up_8(n) + 8);
 }
 constexpr std::size_t eigenspectrum_scratch(std::size_t n) noexcept {
     return 8 * (n * (n + 1) / 2 + 8 * n + 16);

@@ -15,6 +15,7 @@ from molkern._core import __version__, build_info
 from molkern.representations import (
     ACSF,
     AEV,
+    SOAP,
     AEVParameters,
     BagOfBonds,
     CoulombMatrix,
@@ -29,6 +30,7 @@ _LAZY = ("datasets", "regression", "report", "study")
 __all__ = [
     "ACSF",
     "AEV",
+    "SOAP",
     "AEVParameters",
     "BagOfBonds",
     "CoulombMatrix",

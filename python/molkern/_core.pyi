@@ -18,6 +18,28 @@ def coulomb_matrix(
     out: npt.NDArray[Any],
     n_threads: int | None,
 ) -> None: ...
+def coulomb_matrix_vjp(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    permutation: str,
+    size: int,
+    unit_length: float,
+    noise: npt.NDArray[np.float64],
+    cotangent: npt.NDArray[np.float64],
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def coulomb_matrix_jacobian(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    permutation: str,
+    size: int,
+    unit_length: float,
+    noise: npt.NDArray[np.float64],
+    out: npt.NDArray[Any],
+    n_threads: int | None,
+) -> None: ...
 def bag_counts(
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],
@@ -25,6 +47,26 @@ def bag_counts(
     species: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.int64]: ...
 def bag_of_bonds(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    species: npt.NDArray[np.int32],
+    bag_sizes: npt.NDArray[np.int64],
+    unit_length: float,
+    out: npt.NDArray[Any],
+    n_threads: int | None,
+) -> None: ...
+def bag_of_bonds_vjp(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    species: npt.NDArray[np.int32],
+    bag_sizes: npt.NDArray[np.int64],
+    unit_length: float,
+    cotangent: npt.NDArray[np.float64],
+    n_threads: int | None,
+) -> npt.NDArray[np.float64]: ...
+def bag_of_bonds_jacobian(
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],
     offsets: npt.NDArray[np.int64],
@@ -65,6 +107,15 @@ class LocalKernel:
     @property
     def n_features(self) -> int: ...
 
+def soap_kernel(
+    species: npt.NDArray[np.int32],
+    r_cut: float,
+    cutoff_function: str | None,
+    exponents: npt.NDArray[np.float64],
+    transform: npt.NDArray[np.float64],
+    table: npt.NDArray[np.float64] | None,
+    spacing: float,
+) -> LocalKernel: ...
 def acsf_kernel(
     species: npt.NDArray[np.int32],
     r_cut: float,

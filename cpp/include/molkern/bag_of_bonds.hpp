@@ -28,6 +28,11 @@ struct BagParameters {
     std::size_t largest_bag;  // values in the largest bag
 };
 
+/// Features per molecule.
+inline std::size_t bag_of_bonds_features(const BagParameters& p) noexcept {
+    return static_cast<std::size_t>(p.first[p.n_species * (p.n_species + 3) / 2]);
+}
+
 /// Bags of a batch of molecules.
 ///
 /// out   [n_molecules, first[last]]   e^2/bohr or e^2/angstrom
@@ -37,5 +42,22 @@ struct BagParameters {
 template <typename Real>
 std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& parameters, Real* out,
                          int n_threads);
+
+/// Gradient of sum(cotangent * bag_of_bonds) with respect to positions, for the order that each
+/// bag has. Bitwise the same for any number of threads.
+///
+/// cotangent   [n_molecules, bag_of_bonds_features]
+/// gradient    [n_atoms, 3]   per angstrom
+///
+/// Returns as bag_of_bonds.
+std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& parameters,
+                             const double* cotangent, double* gradient, int n_threads);
+
+/// Derivatives of the features of each atom's molecule with respect to its position.
+///
+/// out   [n_atoms, 3, bag_of_bonds_features]   per angstrom
+template <typename Real>
+std::size_t bag_of_bonds_jacobian(const Molecules& molecules, const BagParameters& parameters,
+                                  Real* out, int n_threads);
 
 }  // namespace molkern

@@ -45,4 +45,22 @@ template <typename Real>
 std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& parameters,
                            Real* out, int n_threads);
 
+/// Gradient of sum(cotangent * coulomb_matrix) with respect to positions, for the order that the
+/// rows have; not for the eigenspectrum. Bitwise the same for any number of threads.
+///
+/// cotangent   [n_molecules, coulomb_matrix_features]
+/// gradient    [n_atoms, 3]   per angstrom
+///
+/// Returns as coulomb_matrix.
+std::size_t coulomb_matrix_vjp(const Molecules& molecules, const CoulombParameters& parameters,
+                               const double* cotangent, double* gradient, int n_threads);
+
+/// Derivatives of the features of each atom's molecule with respect to its position; not for the
+/// eigenspectrum.
+///
+/// out   [n_atoms, 3, coulomb_matrix_features]   per angstrom
+template <typename Real>
+std::size_t coulomb_matrix_jacobian(const Molecules& molecules, const CoulombParameters& parameters,
+                                    Real* out, int n_threads);
+
 }  // namespace molkern

@@ -32,6 +32,30 @@ struct Center {
     const double* distance;
 };
 
+/// Sets of sums that are handed to QuadraticFunctions::features at a time.
+constexpr std::size_t most_sets = 16;
+
+/// Further functions of a representation whose features are quadratic in sums over neighbours, so
+/// that averages need not go through the features of each centre. Same scratch.
+///
+/// size        number of sums
+/// sums        [size] += those of a centre
+/// features    row [n_features] += the features of n sets of sums one after another, [n, size], n
+/// at most
+///             most_sets; the sums are overwritten
+/// pull_back   gradient of sum_f cotangent[f] row[f] with respect to the sums, [size]
+/// vjp         from that gradient the one with respect to the position of each neighbour
+struct QuadraticFunctions {
+    std::size_t (*size)(const void* parameters) noexcept;
+    void (*sums)(const void* parameters, const Center&, double* scratch, double* sums) noexcept;
+    void (*features)(const void* parameters, double* sums, std::size_t n, double* scratch,
+                     double* row) noexcept;
+    void (*pull_back)(const void* parameters, double* sums, const double* cotangent,
+                      double* scratch, double* gradient) noexcept;
+    void (*vjp)(const void* parameters, const Center&, const double* gradient, double* scratch,
+                double* gx, double* gy, double* gz) noexcept;
+};
+
 /// The functions of a representation, once per instruction set. All are serial, neither allocate
 /// nor throw. `parameters` is the representation's own structure.
 ///
@@ -47,6 +71,7 @@ struct LocalFunctions {
                 double* gx, double* gy, double* gz) noexcept;
     void (*jacobian)(const void* parameters, const Center&, double* scratch,
                      double* values) noexcept;
+    const QuadraticFunctions* quadratic = nullptr;
 };
 
 /// A representation with its parameters.
@@ -58,9 +83,16 @@ struct LocalKernel {
     std::size_t n_features;
     double r_cut;
     std::vector<std::int32_t> species;
+
+    /// Number of sums over neighbours, 0 unless the features are quadratic in such.
+    std::size_t n_sums() const noexcept {
+        const QuadraticFunctions* quadratic = functions->quadratic;
+        return quadratic == nullptr ? 0 : quadratic->size(parameters.get());
+    }
 };
 
-enum class Average { none, sum, mean };
+/// Of features; inner: features of the mean of the sums over neighbours (QuadraticFunctions).
+enum class Average { none, sum, mean, inner };
 
 /// What is represented.
 ///

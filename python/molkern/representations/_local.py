@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,6 @@ from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
 
 __all__ = ["Jacobian", "LocalRepresentation"]
-
-_AVERAGES = {None: "none", "sum": "sum", "mean": "mean"}
 
 
 class LocalRepresentation(Representation):
@@ -216,6 +214,8 @@ class LocalRepresentation(Representation):
         return int(self._kernel.n_features)
 
     _kernel: Any
+    # What `average` may be besides None, and the names of the compiled module.
+    _averages: ClassVar[dict[str, str]] = {"sum": "sum", "mean": "mean"}
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         raise NotImplementedError  # transform does it, with centres
@@ -224,9 +224,15 @@ class LocalRepresentation(Representation):
         return hasattr(self, "species_")
 
     def _average_name(self) -> str:
-        if self.average not in _AVERAGES:
-            raise ValueError(f'average: expected None, "sum" or "mean", found {self.average!r}')
-        return _AVERAGES[self.average]
+        if self.average is None:
+            return "none"
+        if self.average not in self._averages:
+            allowed = ["None", *(f'"{name}"' for name in self._averages)]
+            raise ValueError(
+                f"average: expected {', '.join(allowed[:-1])} or {allowed[-1]}, "
+                f"found {self.average!r}"
+            )
+        return self._averages[self.average]
 
     def _n_rows(self, batch: Structures, rows: npt.NDArray[np.int64] | None) -> int:
         if self.average is not None:

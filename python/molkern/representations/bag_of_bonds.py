@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern.elements import numbers_of, symbol_of
-from molkern.representations._base import Representation, unit_length
+from molkern.representations._base import unit_length
+from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
 
 
-class BagOfBonds(Representation):
+class BagOfBonds(GlobalRepresentation):
     r"""Bag of bonds of whole molecules [1]_.
 
     One bag per element holds :math:`Z^{2.4} / 2` of each of its atoms, one bag per unordered pair
@@ -56,7 +57,8 @@ class BagOfBonds(Representation):
     Cells are ignored.
 
     Invariant to rotation, translation and the order of the atoms. Continuous; the derivative jumps
-    where two entries of a bag cross.
+    where two entries of a bag cross: ``vjp`` and ``jacobian`` are those for the order that the
+    entries have, and for equal ones for the order of their atoms, one of the one-sided derivatives.
 
     The result is bitwise the same for any number of threads and any division into batches.
 
@@ -133,15 +135,30 @@ class BagOfBonds(Representation):
         return hasattr(self, "bags_")
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        self._call(_core.bag_of_bonds, structures, out)
+
+    def _compute_vjp(
+        self, structures: Structures, gX: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        gradient: npt.NDArray[np.float64] = self._call(_core.bag_of_bonds_vjp, structures, gX)
+        return gradient
+
+    def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        self._call(_core.bag_of_bonds_jacobian, structures, out)
+
+    def _call(
+        self, function: Callable[..., Any], structures: Structures, array: npt.NDArray[Any]
+    ) -> Any:
+        """A function of the compiled module, given the structures, the bags, and its array."""
         try:
-            _core.bag_of_bonds(
+            return function(
                 structures.numbers,
                 structures.positions,
                 structures.offsets,
                 self.species_,
                 self._sizes,
                 unit_length(self.length_unit),
-                out,
+                array,
                 self.n_threads,
             )
         except ValueError:

@@ -9,13 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern.representations._base import Representation, unit_length, whole_number
+from molkern.representations import _eigenspectrum
+from molkern.representations._base import unit_length, whole_number
+from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
+
+# Of the functions of the compiled module, but for an array and the threads.
+_Arguments = tuple[
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+    str,
+    int,
+    float,
+    npt.NDArray[np.float64],
+]
 
 _PERMUTATIONS = ("row_norm", "random", "eigenspectrum", "none")
 
 
-class CoulombMatrix(Representation):
+class CoulombMatrix(GlobalRepresentation):
     r"""Coulomb matrix of whole molecules [1]_.
 
     .. math:: M_{ii} = \tfrac{1}{2} Z_i^{2.4}, \qquad M_{ij} = \frac{Z_i Z_j}{|R_i - R_j|}
@@ -73,6 +86,13 @@ class CoulombMatrix(Representation):
     for atoms that are not equivalent but have equal row norms: then the order of the atoms decides
     (benzene is such a case). With ``"row_norm"`` and ``"random"`` the result jumps where two norms
     cross; the eigenspectrum and the unsorted matrix are continuous.
+
+    Derivatives (``vjp``, ``jacobian``) of the sorted matrices are those for the order that the rows
+    have; at a tie that is one of the one-sided ones. An eigenvalue has a derivative only where it
+    is not degenerate. Of a degenerate group only sums have: ``vjp`` is right if ``gX`` is equal
+    within the group, a single column of ``jacobian`` is then that of some basis. The derivatives of
+    the eigenspectrum rest on NumPy's eigenvectors, which use the threads of its linear algebra and
+    not ``n_threads``, and take memory for one n by n matrix and a few more.
 
     The noise of ``"random"`` belongs to (``random_state``, copy, rank of the atom after sorting):
     a molecule gets the same copies in any batch and on any number of threads.
@@ -165,7 +185,31 @@ class CoulombMatrix(Representation):
         return hasattr(self, "size_")
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
-        _core.coulomb_matrix(
+        _core.coulomb_matrix(*self._arguments(structures), out, self.n_threads)
+
+    def _compute_vjp(
+        self, structures: Structures, gX: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        if self.permutation == "eigenspectrum":
+            values = self._eigenvalues(structures)
+            return _eigenspectrum.vjp(structures, values, unit_length(self.length_unit), gX)
+        return _core.coulomb_matrix_vjp(*self._arguments(structures), gX, self.n_threads)
+
+    def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        if self.permutation == "eigenspectrum":
+            values = self._eigenvalues(structures)
+            _eigenspectrum.jacobian(structures, values, unit_length(self.length_unit), out)
+        else:
+            _core.coulomb_matrix_jacobian(*self._arguments(structures), out, self.n_threads)
+
+    def _eigenvalues(self, structures: Structures) -> npt.NDArray[np.float64]:
+        """The features before they are rounded to ``dtype``; checks the structures."""
+        values = np.empty((len(structures), self.size_))
+        self._compute(structures, values)
+        return values
+
+    def _arguments(self, structures: Structures) -> _Arguments:
+        return (
             structures.numbers,
             structures.positions,
             structures.offsets,
@@ -173,8 +217,6 @@ class CoulombMatrix(Representation):
             self.size_,
             unit_length(self.length_unit),
             self._noise(),
-            out,
-            self.n_threads,
         )
 
     def _noise(self) -> npt.NDArray[np.float64]:

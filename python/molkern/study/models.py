@@ -29,6 +29,27 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "coulomb_matrix_eigenspectrum": ("CoulombMatrix", {"permutation": "eigenspectrum"}),
     "bag_of_bonds": ("BagOfBonds", {}),
+    "acsf": (
+        "ACSF",
+        {
+            "r_cut": 6.0,
+            "g2": [(eta, shift) for eta in (0.5, 4.0) for shift in (1.0, 2.0, 3.0, 4.0)],
+            "g4": [
+                (eta, zeta, sign)
+                for eta in (0.005, 0.05)
+                for zeta in (1.0, 2.0, 4.0, 8.0)
+                for sign in (1.0, -1.0)
+            ],
+            "average": "sum",
+        },
+    ),
+    "ani-2x": ("AEV", {"parameters": "ani-2x", "average": "sum"}),
+    "soap": ("SOAP", {"r_cut": 3.0, "n_max": 8, "l_max": 6, "sigma": 0.3, "average": "sum"}),
+}
+_LABELS = {
+    "acsf": "ACSF (8 G2, 16 G4, sum)",
+    "ani-2x": "AEV (ANI-2x, sum)",
+    "soap": "SOAP (3 Å, sum)",
 }
 DEFAULT_REPRESENTATIONS = (
     "coulomb_matrix",
@@ -124,6 +145,9 @@ def label(model: Any) -> str:
 
     Parameters that differ from the class's defaults follow the name.
     """
+    for known, words_of_preset in _LABELS.items():
+        if specification(model) == specification(representation(known)):
+            return words_of_preset
     parameters = model.get_params()
     defaults = type(model)().get_params()
     changed = {

@@ -1,0 +1,97 @@
+"""What the representations with one row for each structure share: derivatives."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern._arrays import floats, require_bytes
+from molkern.representations._base import Representation, real_type
+from molkern.representations._jacobian import Jacobian
+from molkern.structures import Structures, as_structures
+
+__all__ = ["GlobalRepresentation"]
+
+
+class GlobalRepresentation(Representation):
+    """Base: one row of features for each structure."""
+
+    @abstractmethod
+    def _compute_vjp(
+        self, structures: Structures, gX: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Gradient of ``sum(gX * transform(structures))``."""
+
+    @abstractmethod
+    def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        """Write the derivatives with respect to each atom, (n_atoms, 3, n_features)."""
+
+    def vjp(self, structures: Any, gX: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
+
+        Computed in float64 whatever ``dtype`` is. Where the features have no derivative (the class
+        says where) it is that of the order which ``transform`` chose.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Positions in Å.
+        gX : array_like of float, shape (n_structures, n_features_out_)
+            The derivative of a scalar with respect to the features.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_atoms, 3)
+            Per Å, in the order of the atoms of the batch; a gradient, not a force.
+
+        Raises
+        ------
+        ValueError
+            As ``transform``, and for ``gX`` of another shape.
+        TypeError
+            For ``gX`` that is not real.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        cotangent = floats("gX", gX)
+        shape = (len(batch), self.n_features_out_)
+        if cotangent.shape != shape:
+            raise ValueError(f"gX: expected shape {shape}, found {cotangent.shape}")
+        return self._compute_vjp(batch, cotangent)
+
+    def jacobian(self, structures: Any) -> Jacobian:
+        """Derivatives of the features with respect to positions.
+
+        Computed in float64 and rounded once to ``dtype``. Where the features have no derivative
+        (the class says where) it is that of the order which ``transform`` chose.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Positions in Å.
+
+        Returns
+        -------
+        Jacobian
+            One block for each atom, in the order of the batch: ``center`` is its structure,
+            ``values`` has shape (n_atoms, 3, n_features_out_).
+
+        Raises
+        ------
+        ValueError
+            As ``transform``.
+        MemoryError
+            If the blocks do not fit in memory, with their size in bytes.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        shape = (batch.n_atoms, 3, self.n_features_out_)
+        dtype = real_type(self.dtype)
+        require_bytes(shape, dtype, f"{type(self).__name__}.jacobian")
+        values = np.empty(shape, dtype)
+        self._compute_jacobian(batch, values)
+        center = np.repeat(np.arange(len(batch)), batch.sizes)
+        return Jacobian(center, np.arange(batch.n_atoms), values, len(batch), batch.n_atoms)
