@@ -9,50 +9,13 @@ import pytest
 from ase.build import bulk
 
 import molkern as mk
+from differences import difference, moved, numerical_jacobian, strained
 from soap_definition import CUTOFF_FUNCTIONS, RADIAL_BASES, SMALL
 
-STEP = 1e-5
 # Central differences: rounding 1e-16 / STEP, truncation STEP^2 times third derivatives of some 100,
 # relative to the largest derivative.
 RTOL = 3e-8
 FUNCTIONS = [None, *CUTOFF_FUNCTIONS]
-
-
-def moved(structures, atom, axis, by):
-    positions = structures.positions.copy()
-    positions[atom, axis] += by
-    return mk.Structures(
-        structures.numbers, positions, structures.offsets, structures.cells, structures.pbc
-    )
-
-
-def strained(structures, axis, along, by):
-    deformation = np.eye(3)
-    deformation[axis, along] += by
-    return mk.Structures(
-        structures.numbers,
-        structures.positions @ deformation,
-        structures.offsets,
-        structures.cells @ deformation,
-        structures.pbc,
-    )
-
-
-def difference(function, move):
-    return (function(move(STEP)) - function(move(-STEP))) / (2 * STEP)
-
-
-def numerical_jacobian(model, structures, **centers):
-    """Shape (n_centers, n_atoms, 3, n_features)."""
-
-    def rows(batch):
-        return model.transform(batch, **centers)
-
-    columns = [
-        [difference(rows, lambda by, i=i, d=d: moved(structures, i, d, by)) for d in range(3)]
-        for i in range(structures.n_atoms)
-    ]
-    return np.array(columns).transpose(2, 0, 1, 3)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ namespace molkern::local {
 
 constexpr std::size_t lane_padding = 8;
 constexpr std::size_t centers_per_range = 16;
+
 // Index of the species of every atom among the sorted ones of the kernel.
 inline std::vector<std::size_t> kinds_of(const LocalKernel& kernel, const Molecules& molecules) {
     const std::vector<std::int32_t>& species = kernel.species;

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import checked_out, checked_threads, require_bytes
-from molkern.structures import Structures, as_structures
+from molkern._arrays import checked_threads
+from molkern.structures import as_structures
 
 # CODATA 2022, Å.
 BOHR = 0.529177210544
@@ -37,43 +37,8 @@ class Representation(ABC):
         """Names of the features: the definition of their order."""
 
     @abstractmethod
-    def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
-        """Write the features of all structures into ``out``."""
-
     def transform(self, structures: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
-        """Features of structures, one row each.
-
-        Parameters
-        ----------
-        structures : Structures, or list of ase.Atoms or of (numbers, positions)
-            Positions in Å.
-        out : ndarray of shape (n_structures, n_features_out_), optional
-            Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
-
-        Returns
-        -------
-        ndarray of shape (n_structures, n_features_out_)
-            In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
-
-        Raises
-        ------
-        ValueError
-            If a structure does not fit the fitted shape, or two of its atoms are closer than
-            0.001 Å; the message names it. ``out`` then holds unspecified values.
-        MemoryError
-            If the result does not fit in memory, with its size in bytes.
-        """
-        self._require_fitted()
-        batch = as_structures(structures)
-        shape = (len(batch), self.n_features_out_)
-        dtype = real_type(self.dtype)
-        if out is None:
-            require_bytes(shape, dtype, f"{type(self).__name__}.transform")
-            out = np.empty(shape, dtype)
-        else:
-            checked_out(out, shape, dtype)
-        self._compute(batch, out)
-        return out
+        """Features of structures."""
 
     def fit_transform(
         self, structures: Any, y: Any = None, out: npt.NDArray[Any] | None = None

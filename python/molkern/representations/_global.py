@@ -1,4 +1,4 @@
-"""What the representations with one row for each structure share: derivatives."""
+"""What the representations with one row for each structure share: features and derivatives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import floats, require_bytes
+from molkern._arrays import checked_out, floats, require_bytes
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
@@ -20,6 +20,10 @@ class GlobalRepresentation(Representation):
     """Base: one row of features for each structure."""
 
     @abstractmethod
+    def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
+        """Write the features of all structures into ``out``."""
+
+    @abstractmethod
     def _compute_vjp(
         self, structures: Structures, gX: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
@@ -28,6 +32,41 @@ class GlobalRepresentation(Representation):
     @abstractmethod
     def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         """Write the derivatives with respect to each atom, (n_atoms, 3, n_features)."""
+
+    def transform(self, structures: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """Features of structures, one row each.
+
+        Parameters
+        ----------
+        structures : Structures, or list of ase.Atoms or of (numbers, positions)
+            Positions in Å.
+        out : ndarray of shape (n_structures, n_features_out_), optional
+            Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
+
+        Returns
+        -------
+        ndarray of shape (n_structures, n_features_out_)
+            In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
+
+        Raises
+        ------
+        ValueError
+            If a structure does not fit the fitted shape, or two of its atoms are closer than
+            0.001 Å; the message names it. ``out`` then holds unspecified values.
+        MemoryError
+            If the result does not fit in memory, with its size in bytes.
+        """
+        self._require_fitted()
+        batch = as_structures(structures)
+        shape = (len(batch), self.n_features_out_)
+        dtype = real_type(self.dtype)
+        if out is None:
+            require_bytes(shape, dtype, f"{type(self).__name__}.transform")
+            out = np.empty(shape, dtype)
+        else:
+            checked_out(out, shape, dtype)
+        self._compute(batch, out)
+        return out
 
     def vjp(self, structures: Any, gX: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._arrays import checked_out, require_bytes
+from molkern._arrays import checked_out, floats, require_bytes
 from molkern.elements import numbers_of, symbol_of
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
 
-__all__ = ["Jacobian", "LocalRepresentation"]
+__all__ = ["LocalRepresentation"]
 
 
 class LocalRepresentation(Representation):
@@ -150,12 +150,14 @@ class LocalRepresentation(Representation):
         ------
         ValueError
             As ``transform``, and for ``gX`` of another shape.
+        TypeError
+            For ``gX`` that is not real.
         """
         self._require_fitted()
         batch = as_structures(structures)
         self._require_known(batch, self.species_)
         rows = _rows(centers)
-        cotangent = np.ascontiguousarray(gX, dtype=np.float64)
+        cotangent = floats("gX", gX)
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         if cotangent.shape != shape:
             raise ValueError(f"gX: expected shape {shape}, found {cotangent.shape}")
@@ -216,9 +218,6 @@ class LocalRepresentation(Representation):
     _kernel: Any
     # What `average` may be besides None, and the names of the compiled module.
     _averages: ClassVar[dict[str, str]] = {"sum": "sum", "mean": "mean"}
-
-    def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
-        raise NotImplementedError  # transform does it, with centres
 
     def _fitted(self) -> bool:
         return hasattr(self, "species_")

@@ -146,8 +146,6 @@ def build_molecules(
 
 def _checked(smiles: Sequence[str]) -> list[str]:
     """Canonical SMILES, each once, in the order given; all checked before any work."""
-    from rdkit import Chem
-
     if isinstance(smiles, str):
         raise TypeError(f"smiles: expected a sequence of SMILES, found the string {smiles!r}")
     found = []
@@ -156,8 +154,8 @@ def _checked(smiles: Sequence[str]) -> list[str]:
             raise TypeError(f"smiles: expected SMILES, molecule {number} is {text!r}")
         try:
             clean = geometry.canonical(text)
-            molecule = Chem.AddHs(Chem.MolFromSmiles(clean))
-            xtb.supported([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+            atoms = geometry.with_hydrogens(clean).GetAtoms()
+            xtb.supported([atom.GetAtomicNum() for atom in atoms])
         except ValueError as error:
             raise ValueError(f"molecule {number}: {error}") from error
         found.append(clean)
@@ -230,12 +228,12 @@ def _write(
     command: str,
     enumerated: dict[str, Any],
 ) -> None:
-    built = [s for s in chosen if pool.FAILED not in journal.records[s]]
-    reasons = {s: journal.records[s][pool.FAILED] for s in chosen if s not in set(built)}
+    found = {s: journal.records[s] for s in chosen}
+    reasons = {s: record[pool.FAILED] for s, record in found.items() if pool.FAILED in record}
     counts = Counter(_kind(reason) for reason in reasons.values())
-    if not built:
+    records = [record for s, record in found.items() if s not in reasons]
+    if not records:
         raise ValueError(f"no molecule could be built: {reasons}; delete {journal.path}")
-    records = [journal.records[s] for s in built]
     sizes = [len(record["numbers"]) for record in records]
     numbers = np.concatenate([np.array(record["numbers"], np.uint8) for record in records])
     positions = np.concatenate([np.array(record["positions"], np.float32) for record in records])
@@ -260,7 +258,7 @@ def _write(
         "extensive": ["atomization_energy", "total_energy"],
         "atom_energies": {str(z): xtb.atom_energy(int(z)) for z in np.unique(numbers)},
         "enumeration": enumerated,
-        "n_built": len(built),
+        "n_built": len(records),
         "failed": dict(counts),
         "failures": reasons,
     }
