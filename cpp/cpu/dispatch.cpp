@@ -4,6 +4,10 @@
 
 #include "cpu/table.hpp"
 
+#if defined(MOLKERN_X86_LEVELS)
+#include <cpuid.h>
+#endif
+
 namespace molkern {
 
 namespace baseline {
@@ -27,11 +31,20 @@ struct Level {
 };
 
 #if defined(MOLKERN_X86_LEVELS)
+// Older versions of Clang know neither the names of the levels nor some of the features.
 bool has_v3() {
-    return __builtin_cpu_supports("x86-64-v3");
+    unsigned a = 0, b = 0, c = 0, d = 0, extended = 0;
+    if (__get_cpuid(0x80000001, &a, &b, &extended, &d) == 0) return false;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0) return false;
+    constexpr unsigned needed = bit_MOVBE | bit_F16C;
+    return (c & needed) == needed && (extended & bit_LZCNT) != 0 &&
+           __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 bool has_v4() {
-    return __builtin_cpu_supports("x86-64-v4");
+    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
 }
 #endif
 
