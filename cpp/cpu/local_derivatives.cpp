@@ -8,8 +8,12 @@ using namespace local;
 
 namespace {
 
-// Centres whose pair gradients are kept at a time: some MB, and enough for all threads.
-constexpr std::size_t centers_per_chunk = 2048;
+// Centres whose pair gradients are kept at a time: enough for all threads, and below 128 MB unless
+// an atom has more than 130 000 neighbours.
+std::size_t centers_per_chunk(std::size_t most_neighbors) {
+    constexpr std::size_t pairs = std::size_t{1} << 22;
+    return std::clamp<std::size_t>(pairs / std::max<std::size_t>(most_neighbors, 1), 32, 2048);
+}
 
 // Gradient with respect to the mean of the sums over neighbours, for each structure.
 std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask& task,
@@ -27,6 +31,60 @@ std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask
     return gradients;
 }
 
+// What the centres of a chunk contribute.
+//
+// pairs       [n, 3, most]   gradient with respect to each neighbour
+// atoms       [n, most]      rows of the batch
+// counts      [n]            neighbours
+// molecules   [n]
+// strains     [n, 3, 3]      or empty
+struct Contributions {
+    Contributions(std::size_t n, std::size_t most_neighbors, bool with_strain)
+        : most(most_neighbors),
+          pairs(3 * most * n),
+          atoms(most * n),
+          counts(n),
+          molecules(n),
+          strains(with_strain ? 9 * n : 0) {}
+
+    std::size_t most;
+    std::vector<double> pairs;
+    std::vector<std::int64_t> atoms;
+    std::vector<std::size_t> counts, molecules;
+    std::vector<double> strains;
+};
+
+// strain [3, 3] = sum over neighbours of vector times gradient g [3, most].
+void strain_of(const Center& center, const double* g, std::size_t most, double* strain) {
+    const double* vectors[3] = {center.x, center.y, center.z};
+    for (std::size_t a = 0; a < 3; ++a)
+        for (std::size_t b = 0; b < 3; ++b) {
+            double total = 0;
+            for (std::size_t p = 0; p < center.n; ++p) total += vectors[a][p] * g[b * most + p];
+            strain[3 * a + b] = total;
+        }
+}
+
+// Adds the contributions of n centres from the begin-th on, in their order.
+void add_up(const Contributions& of, const Centers& centers, std::size_t begin, std::size_t n,
+            double* gradient, double* strain) {
+    const std::size_t most = of.most;
+    for (std::size_t c = 0; c < n; ++c) {
+        const double* g = of.pairs.data() + 3 * most * c;
+        double* own = gradient + 3 * centers.atom(begin + c);
+        for (std::size_t p = 0; p < of.counts[c]; ++p) {
+            double* other = gradient + 3 * of.atoms[most * c + p];
+            for (std::size_t d = 0; d < 3; ++d) {
+                other[d] += g[d * most + p];
+                own[d] -= g[d * most + p];
+            }
+        }
+        if (strain != nullptr && of.counts[c] > 0)
+            for (std::size_t e = 0; e < 9; ++e)
+                strain[9 * of.molecules[c] + e] += of.strains[9 * c + e];
+    }
+}
+
 }  // namespace
 
 // Pair gradients of a chunk of centres are computed in parallel and added up in the order of the
@@ -42,63 +100,41 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
     if (inner) of_sums = gradients_of_sums(kernel, task, batch, cotangent, n_threads);
     std::fill(gradient, gradient + 3 * n_atoms, 0.0);
     if (strain != nullptr) std::fill(strain, strain + 9 * task.molecules.n_molecules, 0.0);
-    const std::size_t chunk = std::min(centers_per_chunk, std::max<std::size_t>(task.n_centers, 1));
-    std::vector<double> pairs(3 * most * chunk), strains(strain == nullptr ? 0 : 9 * chunk);
-    std::vector<std::int64_t> atoms(most * chunk);
-    std::vector<std::size_t> counts(chunk), structure(chunk);
+    const std::size_t chunk =
+        std::min(centers_per_chunk(most), std::max<std::size_t>(task.n_centers, 1));
+    Contributions of(chunk, most, strain != nullptr);
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
     LowestIndex bad;
     for (std::size_t begin = 0; begin < task.n_centers; begin += chunk) {
         const std::size_t end = std::min(begin + chunk, task.n_centers);
-        std::fill(counts.begin(), counts.end(), 0);
-        for_each_center(
-            kernel, task, batch, workspaces, begin, end, bad,
-            [&](std::size_t k, std::size_t m, const Center& center, Workspace& workspace) {
-                const std::size_t c = k - begin, n = center.n;
-                double* g = pairs.data() + 3 * most * c;
-                const std::size_t from = task.average == Average::none ? k : m;
-                if (inner)
-                    kernel.functions->quadratic->vjp(
-                        kernel.parameters.get(), center, of_sums.data() + m * kernel.n_sums(),
-                        workspace.scratch(), g, g + most, g + 2 * most);
-                else
-                    kernel.functions->vjp(kernel.parameters.get(), center,
-                                          cotangent + from * n_features, workspace.scratch(), g,
-                                          g + most, g + 2 * most);
-                if (task.average == Average::mean || inner) {
-                    const double factor =
-                        1 / static_cast<double>(centers.first(m + 1) - centers.first(m));
-                    for (std::size_t d = 0; d < 3; ++d)
-                        for (std::size_t p = 0; p < n; ++p) g[d * most + p] *= factor;
-                }
-                counts[c] = n;
-                structure[c] = m;
-                std::copy_n(workspace.atoms(), n, atoms.data() + most * c);
-                if (strain == nullptr) return;
-                const double* vectors[3] = {center.x, center.y, center.z};
-                for (std::size_t a = 0; a < 3; ++a)
-                    for (std::size_t b = 0; b < 3; ++b) {
-                        double total = 0;
-                        for (std::size_t p = 0; p < n; ++p)
-                            total += vectors[a][p] * g[b * most + p];
-                        strains[9 * c + 3 * a + b] = total;
-                    }
-            });
-        for (std::size_t c = 0; c < end - begin; ++c) {
-            const double* g = pairs.data() + 3 * most * c;
-            double* own = gradient + 3 * centers.atom(begin + c);
-            for (std::size_t p = 0; p < counts[c]; ++p) {
-                double* other = gradient + 3 * atoms[most * c + p];
-                for (std::size_t d = 0; d < 3; ++d) {
-                    other[d] += g[d * most + p];
-                    own[d] -= g[d * most + p];
-                }
+        std::fill(of.counts.begin(), of.counts.end(), 0);
+        const auto contribute = [&](std::size_t k, std::size_t m, const Center& center,
+                                    Workspace& workspace) {
+            const std::size_t c = k - begin;
+            const std::size_t row = task.average == Average::none ? k : m;
+            const void* parameters = kernel.parameters.get();
+            double* g = of.pairs.data() + 3 * most * c;
+            if (inner)
+                kernel.functions->quadratic->vjp(parameters, center,
+                                                 of_sums.data() + m * kernel.n_sums(),
+                                                 workspace.scratch(), g, g + most, g + 2 * most);
+            else
+                kernel.functions->vjp(parameters, center, cotangent + row * n_features,
+                                      workspace.scratch(), g, g + most, g + 2 * most);
+            if (task.average == Average::mean || inner) {
+                const double factor =
+                    1 / static_cast<double>(centers.first(m + 1) - centers.first(m));
+                for (std::size_t d = 0; d < 3; ++d)
+                    for (std::size_t p = 0; p < center.n; ++p) g[d * most + p] *= factor;
             }
-            if (strain != nullptr && counts[c] > 0)
-                for (std::size_t e = 0; e < 9; ++e)
-                    strain[9 * structure[c] + e] += strains[9 * c + e];
-        }
+            of.counts[c] = center.n;
+            of.molecules[c] = m;
+            std::copy_n(workspace.atoms(), center.n, of.atoms.data() + most * c);
+            if (strain != nullptr) strain_of(center, g, most, of.strains.data() + 9 * c);
+        };
+        for_each_center(kernel, task, batch, workspaces, begin, end, bad, contribute);
+        add_up(of, centers, begin, end - begin, gradient, strain);
     }
     return {bad.value()};
 }
