@@ -178,6 +178,74 @@ def test_cell_without_volume_raises(cell):
         neighbor_list(structures, 2.0)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.37])
+@pytest.mark.parametrize("a", [3.567, 3.61, 4.05, 5.43])
+def test_both_orders_of_a_pair_at_the_cutoff(a, shift):
+    # Rounding decides whether a distance of exactly the cutoff is below it, for both alike.
+    atoms = bulk("Cu", "fcc", a=a, cubic=True)
+    atoms.positions += shift
+    for r_cut in (a, 2 * a):
+        found = set(rows(neighbor_list([atoms], r_cut)))
+        assert found == {(j, i, -p, -q, -r) for i, j, p, q, r in found}
+
+
+def test_opposite_pairs_have_opposite_vectors():
+    atoms, r_cut = CASES["triclinic"]
+    pairs = neighbor_list([atoms], r_cut)
+    vector = dict(zip(rows(pairs), pairs.vector, strict=True))
+    for (i, j, p, q, r), v in vector.items():
+        assert np.array_equal(vector[j, i, -p, -q, -r], -v)
+
+
+def periodic(positions, cell, pbc=True):
+    n = len(positions)
+    return mk.Structures(np.ones(n, int), positions, [0, n], cells=[cell], pbc=np.full((1, 3), pbc))
+
+
+@pytest.mark.parametrize(
+    ("cell", "r_cut"), [(np.eye(3) * 3, 1e4), (np.eye(3) * 1e-12, 1.0), (np.diag([1, 1, 1e-9]), 5)]
+)
+def test_cutoff_of_too_many_images_raises(cell, r_cut):
+    crystal = periodic(np.zeros((1, 3)), cell)
+    message = r"r_cut: .* is too long for the cell of structure 0: .* at most 4.194e\+06"
+    with pytest.raises(ValueError, match=message):
+        neighbor_list(crystal, r_cut)
+    with pytest.raises(ValueError, match=message):
+        mk.ACSF(r_cut=r_cut).fit_transform(crystal)
+    # Where nothing repeats any cutoff and any cell will do.
+    assert len(neighbor_list(periodic(np.eye(3), cell, pbc=False), 1e200)) == 6
+
+
+def test_atoms_too_far_from_their_cell_raise():
+    near, far = [0.0, 0.0, 0.0], [4e9, 0.0, 0.0]
+    batch = mk.Structures(
+        [1, 1, 1], [near, near, far], [0, 1, 3], cells=[np.eye(3) * 3] * 2, pbc=[[True] * 3] * 2
+    )
+    with pytest.raises(ValueError, match="structure 1 has an atom more than 1e9 cells away"):
+        neighbor_list(batch, 2.0)
+    slab = periodic([near, far], np.diag([0.0, 3, 3]), [False, True, True])
+    assert np.array_equal(np.diff(neighbor_list(slab, 3.5).first), [4, 4])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("kind", ["small", "large", "crystal"])
+def test_positions_spoilt_after_their_check_raise(kind, value):
+    cube = np.random.default_rng(0).uniform(0, 9, (300 if kind == "large" else 20, 3))
+    structures = periodic(cube, np.eye(3) * 9, kind == "crystal")
+    model = mk.ACSF().fit(structures)
+    structures.positions[3, 1] = value
+    for function in (lambda batch: neighbor_list(batch, 4.0), model.transform):
+        with pytest.raises(ValueError, match="positions: expected finite values below 1e100"):
+            function(structures)
+
+
+def test_pairs_that_do_not_fit_in_memory_raise(monkeypatch):
+    monkeypatch.setattr("molkern._arrays.available_bytes", lambda: 1 << 20)
+    line = np.linspace(0, 20, 20_000)[:, None] * [1.0, 0.0, 0.0]
+    with pytest.raises(MemoryError, match=r"neighbor_list: the result of shape .* needs \d+ bytes"):
+        neighbor_list([(np.ones(len(line), int), line)], 0.25)
+
+
 def test_fewer_than_no_threads_raises():
     with pytest.raises(ValueError, match="n_threads: expected"):
         neighbor_list([molecule("H2O")], 2.0, n_threads=0)

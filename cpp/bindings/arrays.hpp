@@ -70,9 +70,10 @@ inline int requested_threads(std::optional<py::ssize_t> n_threads) {
 Molecules checked_structures(const Array<std::int32_t>& numbers, const Array<double>& positions,
                              const Array<std::int64_t>& offsets);
 
-/// Cells of a batch of n structures; none where either is None.
-Cells checked_cells(const std::optional<Array<double>>& cells,
-                    const std::optional<Array<bool>>& pbc, std::size_t n);
+/// Cells of a checked batch, none where either is None. Raises where neighbours within r_cut can
+/// not be searched, also for positions that were changed since they were checked.
+Cells checked_cells(const Molecules& molecules, const std::optional<Array<double>>& cells,
+                    const std::optional<Array<bool>>& pbc, double r_cut);
 
 /// A checked batch of elements. `what` is the representation that needs their charges.
 Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,

@@ -26,23 +26,22 @@ LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
                        const Flags& pbc, const Rows& centers, const std::string& average) {
     const Molecules molecules = checked_structures(numbers, positions, offsets);
     const auto n_atoms = static_cast<std::size_t>(numbers.shape(0));
-    for (std::size_t m = 0; m < molecules.n_molecules; ++m)
-        for (std::size_t i = molecules.first(m); i < molecules.first(m + 1); ++i)
-            require(std::binary_search(kernel.species.begin(), kernel.species.end(),
-                                       molecules.numbers[i]),
-                    "species: molecule " + std::to_string(m) + " has species " +
-                        std::to_string(molecules.numbers[i]) + ", which is not among them");
+    for (std::size_t i = 0; i < n_atoms; ++i)
+        if (!std::binary_search(kernel.species.begin(), kernel.species.end(), molecules.numbers[i]))
+            throw py::value_error("species: molecule " + std::to_string(molecule_of(molecules, i)) +
+                                  " has species " + std::to_string(molecules.numbers[i]) +
+                                  ", which is not among them");
     if (!centers)
-        return {molecules, checked_cells(cells, pbc, molecules.n_molecules), nullptr, n_atoms,
+        return {molecules, checked_cells(molecules, cells, pbc, kernel.r_cut), nullptr, n_atoms,
                 average_of(kernel, average)};
     const std::int64_t* rows = centers->data();
     const auto n = static_cast<std::size_t>(centers->shape(0));
     for (std::size_t k = 0; k < n; ++k)
-        require(rows[k] >= 0 && static_cast<std::size_t>(rows[k]) < n_atoms &&
-                    (k == 0 || rows[k] > rows[k - 1]),
-                "centers: expected ascending rows below " + std::to_string(n_atoms) + ", found " +
-                    std::to_string(rows[k]));
-    return {molecules, checked_cells(cells, pbc, molecules.n_molecules), rows, n,
+        if (rows[k] < 0 || static_cast<std::size_t>(rows[k]) >= n_atoms ||
+            (k > 0 && rows[k] <= rows[k - 1]))
+            throw py::value_error("centers: expected ascending rows below " +
+                                  std::to_string(n_atoms) + ", found " + std::to_string(rows[k]));
+    return {molecules, checked_cells(molecules, cells, pbc, kernel.r_cut), rows, n,
             average_of(kernel, average)};
 }
 

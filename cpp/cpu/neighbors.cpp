@@ -26,11 +26,8 @@ double dot(const double* a, const double* b) {
 // Cell vectors; an axis that is not periodic gets a unit vector at right angles to the periodic
 // ones, whatever the cell says: a vacuum direction may have any vector, or none.
 void complete(const double* cell, const bool* periodic, double* vectors) {
-    int n = 0;
-    for (int k = 0; k < 3; ++k) {
+    for (int k = 0; k < 3; ++k)
         for (int c = 0; c < 3; ++c) vectors[3 * k + c] = periodic[k] ? cell[3 * k + c] : 0.0;
-        n += periodic[k];
-    }
     for (int k = 0; k < 3; ++k) {
         if (periodic[k]) continue;
         double* v = vectors + 3 * k;
@@ -214,6 +211,29 @@ std::size_t most_around(const Grid& grid) {
 
 }  // namespace
 
+double images_in_reach(const double* vectors, const bool* periodic, double r_cut) {
+    double complete_vectors[9], inverse[9], images = 1;
+    complete(vectors, periodic, complete_vectors);
+    reciprocal(complete_vectors, inverse);
+    for (int k = 0; k < 3; ++k)
+        if (periodic[k])
+            images *= std::max(1.0, 2 * r_cut * std::sqrt(dot(inverse + 3 * k, inverse + 3 * k)));
+    return images;
+}
+
+bool can_be_wrapped(const double* positions, std::size_t n, const double* vectors,
+                    const bool* periodic) {
+    constexpr double most_cells = 1e9;
+    double complete_vectors[9], inverse[9];
+    complete(vectors, periodic, complete_vectors);
+    reciprocal(complete_vectors, inverse);
+    for (std::size_t i = 0; i < n; ++i)
+        for (int k = 0; k < 3; ++k)
+            if (periodic[k] && !(std::abs(dot(inverse + 3 * k, positions + 3 * i)) < most_cells))
+                return false;
+    return true;
+}
+
 bool spans_volume(const double* vectors, const bool* periodic) {
     double complete_vectors[9], normal[3];
     complete(vectors, periodic, complete_vectors);
@@ -282,15 +302,16 @@ std::size_t NeighborSearch::collect_cells(const Grid& grid, std::size_t first, s
     const double squared = r_cut_ * r_cut_ * margin;
     std::size_t n = 0;
     around(grid, grid.bin.data() + 3 * own, [&](std::size_t bin, const std::int32_t* image) {
-        double origin[3];
-        for (std::size_t c = 0; c < 3; ++c) {
-            origin[c] = -center[c];
-            for (std::size_t k = 0; k < 3; ++k) origin[c] += image[k] * grid.vectors[3 * k + c];
-        }
+        double offset[3] = {};
+        for (std::size_t c = 0; c < 3; ++c)
+            for (std::size_t k = 0; k < 3; ++k) offset[c] += image[k] * grid.vectors[3 * k + c];
         const bool home = image[0] == 0 && image[1] == 0 && image[2] == 0;
         for (std::size_t e = grid.start[bin]; e < grid.start[bin + 1]; ++e) {
             const double* r = grid.position.data() + 3 * e;
-            const double x = r[0] + origin[0], y = r[1] + origin[1], z = r[2] + origin[2];
+            // In this order rounding gives the opposite vector for the other order of the pair:
+            // both are within the cutoff, or none.
+            const double x = r[0] - center[0] + offset[0], y = r[1] - center[1] + offset[1],
+                         z = r[2] - center[2] + offset[2];
             const double d2 = x * x + y * y + z * z;
             if (d2 > squared || (home && e == own)) continue;
             const double d = std::sqrt(d2);

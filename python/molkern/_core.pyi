@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,7 @@ def neighbors(
     cells: npt.NDArray[np.float64] | None,
     pbc: npt.NDArray[np.bool_] | None,
     r_cut: float,
+    check: Callable[[int], None],
     n_threads: int | None,
 ) -> tuple[Any, Any, Any, Any, Any, Any]: ...
 

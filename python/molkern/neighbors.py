@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._arrays import checked_threads
+from molkern._arrays import checked_threads, require_bytes
 from molkern.structures import as_structures
 
 __all__ = ["Pairs", "neighbor_list"]
+
+# i, j, vector, distance, shift.
+_PAIR = np.dtype("i8, i8, 3f8, f8, 3i4")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,7 +67,11 @@ def neighbor_list(structures: Any, r_cut: float, *, n_threads: int | None = None
     Raises
     ------
     ValueError
-        If ``r_cut`` is not positive, or periodic cell vectors do not span a volume.
+        If ``r_cut`` is not positive, periodic cell vectors do not span a volume, an atom would have
+        more than some 4 million neighbours through images, or an atom is more than 1e9 cells away
+        from the origin.
+    MemoryError
+        If the pairs do not fit in memory, with their size in bytes.
 
     Notes
     -----
@@ -87,6 +94,11 @@ def neighbor_list(structures: Any, r_cut: float, *, n_threads: int | None = None
         batch.cells,
         batch.pbc,
         float(r_cut),
+        _require_memory,
         n_threads,
     )
     return Pairs(i, j, shift, vector, distance, first)
+
+
+def _require_memory(n_pairs: int) -> None:
+    require_bytes((n_pairs,), _PAIR, "neighbor_list")

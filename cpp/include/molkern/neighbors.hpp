@@ -22,6 +22,14 @@ struct Cells {
 /// Whether the vectors along which a structure repeats are independent.
 bool spans_volume(const double* vectors, const bool* periodic);
 
+/// How often each atom comes in a box around a sphere of radius r_cut; 1 if never twice.
+double images_in_reach(const double* vectors, const bool* periodic, double r_cut);
+
+/// Whether n positions are few enough cells away from the origin, so that differences of their
+/// shifts are 32-bit integers.
+bool can_be_wrapped(const double* positions, std::size_t n, const double* vectors,
+                    const bool* periodic);
+
 /// Neighbours of one atom, room for `NeighborSearch::most()`. An atom is its own neighbour through
 /// a periodic image, never directly. The order depends on nothing but the structure and the cutoff.
 ///
@@ -54,8 +62,8 @@ struct Grid {
 
 class NeighborSearch {
   public:
-    /// r_cut in angstrom. The caller has checked that periodic axes have vectors that span a
-    /// volume.
+    /// r_cut in angstrom. The caller has checked that positions are finite and can be wrapped,
+    /// that the vectors of periodic axes span a volume, and that not too many images are in reach.
     NeighborSearch(const Molecules& molecules, const Cells& cells, double r_cut);
 
     /// No atom has more neighbours than this.
