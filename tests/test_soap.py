@@ -359,7 +359,7 @@ def test_parameters(structures, basis):
         ({"l_max": 31}, "l_max: expected at most 30, found 31"),
         (
             {"radial_basis": "spline"},
-            "radial_basis: expected one of gto, polynomial, found 'spline'",
+            "radial_basis: expected one of gto, polynomial, laplacian_eigenstates, found 'spline'",
         ),
         (
             {"cutoff_function": "step"},

@@ -1,6 +1,7 @@
 #include "molkern/soap.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "bindings/arrays.hpp"
@@ -13,7 +14,8 @@ namespace {
 // The arrays that SoapParameters points to.
 struct Parameters {
     SoapParameters view;
-    std::vector<double> exponents, table, own, transform, transposed, norms, steps;
+    std::vector<double> exponents, table, own, transform, transposed, norms, steps, of_species;
+    std::vector<SoapPair> pairs;
 };
 
 double factorial(std::size_t n) {
@@ -59,29 +61,13 @@ std::size_t fill_table(Parameters& p, const std::optional<Array<double>>& table,
     return n_intervals;
 }
 
-LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
-                        const std::optional<std::string>& cutoff_function,
-                        const Array<double>& exponents, const Array<double>& transform,
-                        const std::optional<Array<double>>& table, double spacing) {
-    require_shape("species", species, -1);
-    const auto n_species = static_cast<std::size_t>(species.shape(0));
-    for (std::size_t s = 1; s < n_species; ++s)
-        require(species.data()[s - 1] < species.data()[s], "species: expected ascending numbers");
-    require(r_cut > 0 && std::isfinite(r_cut),
-            "r_cut: expected a positive number, found " + std::to_string(r_cut));
-    require_shape("exponents", exponents, -1, -1);
-    const auto n_l = static_cast<std::size_t>(exponents.shape(0));
-    const auto n_max = static_cast<std::size_t>(exponents.shape(1));
-    require(n_l > 0 && n_max > 0, "exponents: expected at least one");
-    // Factorials of 2 l, and powers of r, stay far from overflow.
-    require(n_l <= 31, "l_max: expected at most 30, found " + std::to_string(n_l - 1));
+// Copies exponents and transforms with padded rows.
+void fill_radial(Parameters& p, const Array<double>& exponents, const Array<double>& transform,
+                 std::size_t n_l, std::size_t n_max) {
     require_shape("transform", transform, n_l, n_max, n_max);
     for (py::ssize_t i = 0; i < exponents.size(); ++i)
         require(exponents.data()[i] >= 0 && std::isfinite(exponents.data()[i]),
                 "exponents: expected numbers of 0 or more");
-
-    auto owned = std::make_shared<Parameters>();
-    Parameters& p = *owned;
     const std::size_t row = soap_row(n_max);
     p.exponents.resize(n_l * row);
     p.transform.resize(n_l * row * row);
@@ -96,13 +82,94 @@ LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
             }
         }
     p.own.assign(row, 1.0);
+}
+
+SoapCompression compression_of(const std::optional<std::string>& name) {
+    if (!name) return SoapCompression::none;
+    if (*name == "mu2") return SoapCompression::mu2;
+    if (*name == "mu1nu1") return SoapCompression::mu1nu1;
+    if (*name == "crossover") return SoapCompression::crossover;
+    throw py::value_error("compression: expected None, mu2, mu1nu1 or crossover, found '" + *name +
+                          "'");
+}
+
+std::vector<SoapPair> pairs_of(SoapCompression compression, std::size_t n_species) {
+    if (compression == SoapCompression::mu2) return {{0, 0}};
+    std::vector<SoapPair> pairs;
+    for (std::size_t a = 0; a < n_species; ++a) {
+        if (compression == SoapCompression::mu1nu1)
+            pairs.push_back({a, n_species});
+        else
+            for (std::size_t b = a; b < n_species; ++b)
+                if (a == b || compression == SoapCompression::none) pairs.push_back({a, b});
+    }
+    return pairs;
+}
+
+// A name and c, d, m, r_0; weights of 1 without a name.
+SoapWeight weight_of(const std::optional<std::string>& name, const std::array<double, 4>& of) {
+    SoapWeighting function = SoapWeighting::none;
+    if (name && *name == "poly") function = SoapWeighting::poly;
+    if (name && *name == "pow") function = SoapWeighting::pow;
+    if (name && *name == "exp") function = SoapWeighting::exp;
+    require(!name || function != SoapWeighting::none,
+            "weighting: expected poly, pow or exp, found '" + name.value_or("") + "'");
+    const auto& [c, d, m, r_0] = of;
+    require(!name || (c >= 0 && d >= 0 && m >= 0 && r_0 > 0 && std::isfinite(c + d + m + r_0)),
+            "weighting: expected numbers of 0 or more, and r0 above 0");
+    return {function, c, d, m, r_0};
+}
+
+void fill_weights(Parameters& p, double own_weight, const std::optional<Array<double>>& of_species,
+                  std::size_t n_species) {
+    require(std::isfinite(own_weight), "own_weight: expected a finite number");
+    for (double& value : p.own) value *= own_weight;
+    if (of_species) {
+        require_shape("of_species", *of_species, n_species);
+        p.of_species.assign(of_species->data(), of_species->data() + n_species);
+    }
+}
+
+LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
+                        const std::optional<std::string>& cutoff_function,
+                        const Array<double>& exponents, const Array<double>& transform,
+                        const std::optional<Array<double>>& table, double spacing,
+                        const std::optional<std::string>& compression, bool normalize,
+                        const std::optional<std::string>& weighting,
+                        const std::array<double, 4>& weight, double own_weight,
+                        const std::optional<Array<double>>& of_species) {
+    require_shape("species", species, -1);
+    const auto n_species = static_cast<std::size_t>(species.shape(0));
+    for (std::size_t s = 1; s < n_species; ++s)
+        require(species.data()[s - 1] < species.data()[s], "species: expected ascending numbers");
+    require(r_cut > 0 && std::isfinite(r_cut),
+            "r_cut: expected a positive number, found " + std::to_string(r_cut));
+    require_shape("exponents", exponents, -1, -1);
+    const auto n_l = static_cast<std::size_t>(exponents.shape(0));
+    const auto n_max = static_cast<std::size_t>(exponents.shape(1));
+    require(n_l > 0 && n_max > 0, "exponents: expected at least one");
+    // Factorials of 2 l, and powers of r, stay far from overflow.
+    require(n_l <= 31, "l_max: expected at most 30, found " + std::to_string(n_l - 1));
+
+    const auto owned = std::make_shared<Parameters>();
+    Parameters& p = *owned;
+    fill_radial(p, exponents, transform, n_l, n_max);
     const std::size_t n_intervals = fill_table(p, table, spacing, n_l, n_max);
+    fill_weights(p, own_weight, of_species, n_species);
     fill_harmonics(p, n_l - 1);
+    p.pairs = pairs_of(compression_of(compression), n_species);
+    std::size_t n_features = 0;
+    for (const SoapPair& pair : p.pairs) n_features += n_l * soap_block(n_max, pair);
     CutoffFunction cutoff = CutoffFunction::cosine;
     if (cutoff_function) cutoff = cutoff_function_of(*cutoff_function);
     p.view = {n_species,
               n_max,
               n_l - 1,
+              compression_of(compression),
+              p.pairs.data(),
+              p.pairs.size(),
+              n_features,
+              normalize,
               p.exponents.data(),
               n_intervals > 0 ? p.table.data() : nullptr,
               n_intervals,
@@ -112,11 +179,12 @@ LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
               p.transposed.data(),
               p.norms.data(),
               p.steps.data(),
+              of_species ? p.of_species.data() : nullptr,
+              weight_of(weighting, weight),
               cutoff_function.has_value(),
               cutoff,
               r_cut};
-    return {std::shared_ptr<const void>(owned, &p.view), kernels().soap,
-            soap_features(n_species, n_max, n_l - 1), r_cut,
+    return {std::shared_ptr<const void>(owned, &p.view), kernels().soap, n_features, r_cut,
             std::vector<std::int32_t>(species.data(), species.data() + n_species)};
 }
 
@@ -125,7 +193,9 @@ LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
 void define_soap(py::module_& m) {
     m.def("soap_kernel", &soap_kernel, py::arg("species").noconvert(), py::arg("r_cut"),
           py::arg("cutoff_function"), py::arg("exponents").noconvert(),
-          py::arg("transform").noconvert(), py::arg("table").noconvert(), py::arg("spacing"));
+          py::arg("transform").noconvert(), py::arg("table").noconvert(), py::arg("spacing"),
+          py::arg("compression"), py::arg("normalize"), py::arg("weighting"), py::arg("weight"),
+          py::arg("own_weight"), py::arg("of_species").noconvert());
 }
 
 }  // namespace molkern::bindings

@@ -13,7 +13,7 @@
 // are orthonormalised afterwards, once for a species. Blocks of absent species are only zeroed.
 
 #include "cpu/kernels.hpp"
-#include "cpu/soap_parts.hpp"
+#include "cpu/soap_spectrum.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
@@ -21,74 +21,21 @@ namespace {
 
 using namespace soap;
 
-// The part of a row that belongs to one l of a pair of species.
-template <bool add>
-double* write_tile(const SoapParameters& p, bool same, const double* tile, double* row,
-                   const double* end) noexcept {
-    for (std::size_t n = 0; n < p.n_max; ++n) {
-        const std::size_t first = same ? n : 0;
-        const double* from = tile + n * soap_row(p.n_max) + first;
-        if (add) {
-            for (std::size_t k = 0; k < p.n_max - first; ++k) row[k] += from[k];
-            row += p.n_max - first;
-        } else {
-            row = put(from, p.n_max - first, row, end);
-        }
-    }
-    return row;
-}
-
-// Features of n sets of sums, which become coefficients.
-template <bool add>
-void features(const SoapParameters& p, double* c, std::size_t n, Scratch scratch,
-              double* row) noexcept {
-    const std::size_t size = n_coefficients(p), of_set = p.n_species * size;
-    double* room = scratch.take(size);
-    double* tile = scratch.take(tile_room(p));
-    double* there = scratch.take(n * p.n_species);
-    for (std::size_t k = 0; k < n * p.n_species; ++k) {
-        there[k] = present(p, c, k) ? 1 : 0;
-        if (there[k] != 0) transform_in_place(p, p.transform, c + k * size, room);
-    }
-    const double* end = row + soap_features(p.n_species, p.n_max, p.l_max);
-    for (std::size_t a = 0; a < p.n_species; ++a)
-        for (std::size_t b = a; b < p.n_species; ++b) {
-            std::size_t sets[most_sets], n_sets = 0;
-            for (std::size_t k = 0; k < n; ++k)
-                if (there[k * p.n_species + a] != 0 && there[k * p.n_species + b] != 0)
-                    sets[n_sets++] = k * of_set;
-            if (n_sets == 0) {
-                const double* to = row + (p.l_max + 1) * block_size(p, a == b);
-                if (add)
-                    row = row + (to - row);
-                else
-                    for (; row != to; ++row) *row = 0;
-                continue;
-            }
-            for (std::size_t l = 0; l <= p.l_max; ++l) {
-                const double *of_a = c + a * size, *of_b = c + b * size;
-                power_tile<false>(p, l, of_a + sets[0], of_b + sets[0], tile);
-                for (std::size_t k = 1; k < n_sets; ++k)
-                    power_tile<true>(p, l, of_a + sets[k], of_b + sets[k], tile);
-                row = write_tile<add>(p, a == b, tile, row, end);
-            }
-        }
-}
-
 void soap_values(const void* parameters, const Center& center, double* from, double* row) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
     Scratch scratch(from);
     const Harmonics h = scratch.harmonics<false>(p);
-    const std::size_t size = p.n_species * n_coefficients(p);
-    double* c = scratch.take(size);
-    for (std::size_t i = 0; i < size; ++i) c[i] = 0;
-    add_up<false>(p, center, h, c);
-    features<false>(p, c, 1, scratch, row);
+    double* c = scratch.take(n_channels(p) * n_coefficients(p));
+    sums_of<false>(p, center, h, c);
+    double* there = scratch.take(n_channels(p));
+    coefficients(p, c, scratch.take(n_coefficients(p)), there);
+    power_spectrum<false>(p, c, there, 1, scratch.take(tile_room(p)), row);
+    if (p.normalize) normalize(row, p.n_features);
 }
 
 std::size_t soap_size(const void* parameters) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
-    return p.n_species * n_coefficients(p);
+    return n_channels(p) * n_coefficients(p);
 }
 
 void soap_sums(const void* parameters, const Center& center, double* from, double* sums) noexcept {
@@ -100,14 +47,30 @@ void soap_sums(const void* parameters, const Center& center, double* from, doubl
 
 void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, double* from,
                            double* row) noexcept {
-    features<true>(*static_cast<const SoapParameters*>(parameters), sums, n, Scratch(from), row);
+    const auto& p = *static_cast<const SoapParameters*>(parameters);
+    const std::size_t of_set = n_channels(p) * n_coefficients(p);
+    Scratch scratch(from);
+    double* room = scratch.take(n_coefficients(p));
+    double* tile = scratch.take(tile_room(p));
+    double* there = scratch.take(n * n_channels(p));
+    for (std::size_t k = 0; k < n; ++k)
+        coefficients(p, sums + k * of_set, room, there + k * n_channels(p));
+    if (!p.normalize) return power_spectrum<true>(p, sums, there, n, tile, row);
+    double* alone = scratch.take(p.n_features);
+    for (std::size_t k = 0; k < n; ++k) {
+        power_spectrum<false>(p, sums + k * of_set, there + k * n_channels(p), 1, tile, alone);
+        normalize(alone, p.n_features);
+        for (std::size_t f = 0; f < p.n_features; ++f) row[f] += alone[f];
+    }
 }
 
 std::size_t soap_scratch(const void* parameters, std::size_t) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
-    const std::size_t tables = 2 * block + 5 * n_harmonics(p) * block;
-    return 8 + tables + (7 + 2 * p.n_species) * n_coefficients(p) + 2 * padded(tile_room(p)) +
-           most_sets * p.n_species + 8;
+    const std::size_t tables = 3 * block + 5 * n_harmonics(p) * block;
+    const std::size_t flags = padded(most_sets * n_channels(p));
+    const std::size_t row = p.normalize ? padded(p.n_features) : 0;
+    return 8 + tables + (7 + 2 * n_channels(p)) * n_coefficients(p) + 2 * padded(tile_room(p)) +
+           flags + row;
 }
 
 const QuadraticFunctions quadratic = {soap_size, soap_sums, soap_features_of_sums, soap_pull_back,

@@ -10,7 +10,7 @@
 // 3 (1 + s) n_max^2 (l_max + 1)^2 for each neighbour, and is bound by the bytes it writes.
 
 #include "cpu/kernels.hpp"
-#include "cpu/soap_parts.hpp"
+#include "cpu/soap_spectrum.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
@@ -51,23 +51,24 @@ void add_product(const SoapParameters& p, std::size_t l, const double* c, const 
         }
 }
 
-// Gradient with respect to the coefficients.
-void pull_back(const SoapParameters& p, const double* cotangent, const double* c, double* tile,
-               double* turned, double* g) noexcept {
+// Gradient with respect to the coefficients; there[channel] as of `coefficients`.
+void pull_back(const SoapParameters& p, const double* cotangent, const double* c,
+               const double* there, double* tile, double* turned, double* g) noexcept {
     const std::size_t size = n_coefficients(p);
-    for (std::size_t i = 0; i < p.n_species * size; ++i) g[i] = 0;
+    for (std::size_t i = 0; i < n_channels(p) * size; ++i) g[i] = 0;
     for (std::size_t i = 0; i < tile_room(p); ++i) tile[i] = turned[i] = 0;
-    for (std::size_t a = 0; a < p.n_species; ++a)
-        for (std::size_t b = a; b < p.n_species; ++b) {
-            const std::size_t step = block_size(p, a == b);
-            const bool there = present(p, c, a) && present(p, c, b);
-            for (std::size_t l = 0; there && l <= p.l_max; ++l) {
-                read_tile(p, a == b, cotangent + l * step, tile, turned);
-                add_product(p, l, c + a * size, tile, g + b * size);
-                if (a != b) add_product(p, l, c + b * size, turned, g + a * size);
-            }
-            cotangent += (p.l_max + 1) * step;
+    for (std::size_t i = 0; i < p.n_pairs; ++i) {
+        const SoapPair pair = p.pairs[i];
+        const bool same = pair.a == pair.b;
+        const std::size_t step = soap_block(p.n_max, pair);
+        const bool both = there[pair.a] != 0 && there[pair.b] != 0;
+        for (std::size_t l = 0; both && l <= p.l_max; ++l) {
+            read_tile(p, same, cotangent + l * step, tile, turned);
+            add_product(p, l, c + pair.a * size, tile, g + pair.b * size);
+            if (!same) add_product(p, l, c + pair.b * size, turned, g + pair.a * size);
         }
+        cotangent += (p.l_max + 1) * step;
+    }
 }
 
 // Gradient with respect to the position of one neighbour, from that of its species' sums.
@@ -81,7 +82,7 @@ void gradient_of_neighbor(const SoapParameters& p, const Harmonics& h, std::size
             for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
                 const V of = load(g + i * row + v);
                 value += h.value[i * block + k] * of;
-                if (p.smooth) slope += h.slope[i * block + k] * of;
+                if (varies(p)) slope += h.slope[i * block + k] * of;
                 for (std::size_t c = 0; c < 3; ++c) d[c] += h.d[c][i * block + k] * of;
             }
             const Radial f = radial_with_slope(p, h, l, v, k);
@@ -100,7 +101,7 @@ void derivatives_of_sums(const SoapParameters& p, const Harmonics& h, std::size_
         for (std::size_t l = 0; l <= p.l_max; ++l) {
             const Radial f = radial_with_slope(p, h, l, v, k);
             for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
-                const double slope = p.smooth ? h.slope[i * block + k] : 0;
+                const double slope = varies(p) ? h.slope[i * block + k] : 0;
                 const V along = 2.0 * (slope * f.value + h.value[i * block + k] * f.slope);
                 for (std::size_t c = 0; c < 3; ++c)
                     store(to + c * size + i * row + v,
@@ -110,26 +111,25 @@ void derivatives_of_sums(const SoapParameters& p, const Harmonics& h, std::size_
 }
 
 // Derivatives of the features when the coefficients of species s change by d.
-void push_forward(const SoapParameters& p, const Center& center, std::size_t s, const double* c,
-                  const double* d, double* tile, double* to) noexcept {
-    const std::size_t row = soap_row(p.n_max), size = n_coefficients(p);
-    const double* end = to + soap_features(p.n_species, p.n_max, p.l_max);
-    for (std::size_t a = 0; a < p.n_species; ++a)
-        for (std::size_t b = a; b < p.n_species; ++b) {
-            if ((a != s && b != s) || !present(center, a) || !present(center, b)) {
-                const std::size_t zeros = (p.l_max + 1) * block_size(p, a == b);
-                for (const double* last = to + zeros; to != last; ++to) *to = 0;
-                continue;
-            }
-            for (std::size_t l = 0; l <= p.l_max; ++l) {
-                power_tile<false>(p, l, a == s ? d : c + a * size, a == s ? c + b * size : d, tile);
-                if (a == b) power_tile<true>(p, l, c + a * size, d, tile);
-                for (std::size_t n = 0; n < p.n_max; ++n) {
-                    const std::size_t first = a == b ? n : 0;
-                    to = put(tile + n * row + first, p.n_max - first, to, end);
-                }
-            }
+void push_forward(const SoapParameters& p, std::size_t s, const double* c, const double* d,
+                  const double* there, double* tile, double* to) noexcept {
+    const std::size_t size = n_coefficients(p);
+    const double* end = to + p.n_features;
+    for (std::size_t i = 0; i < p.n_pairs; ++i) {
+        const SoapPair pair = p.pairs[i];
+        const bool by_a = depends(p, pair.a, s), by_b = depends(p, pair.b, s);
+        if (!(by_a || by_b) || there[pair.a] == 0 || there[pair.b] == 0) {
+            const std::size_t zeros = (p.l_max + 1) * soap_block(p.n_max, pair);
+            for (const double* last = to + zeros; to != last; ++to) *to = 0;
+            continue;
         }
+        const double *of_a = c + pair.a * size, *of_b = c + pair.b * size;
+        for (std::size_t l = 0; l <= p.l_max; ++l) {
+            power_tile<false>(p, l, by_a ? d : of_a, by_a ? of_b : d, tile);
+            if (by_a && by_b) power_tile<true>(p, l, of_a, d, tile);
+            to = write_tile<false>(p, pair.a == pair.b, tile, to, end);
+        }
+    }
 }
 
 // Calls each(s, j, k) for every neighbour j of species s, which is the k-th of the tables.
@@ -155,11 +155,23 @@ void gradient_of_sums(const SoapParameters& p, double* c, const double* cotangen
     double* room = scratch.take(size);
     double* tile = scratch.take(tile_room(p));
     double* turned = scratch.take(tile_room(p));
-    for (std::size_t s = 0; s < p.n_species; ++s)
-        if (present(p, c, s)) transform_in_place(p, p.transform, c + s * size, room);
-    pull_back(p, cotangent, c, tile, turned, g);
-    for (std::size_t s = 0; s < p.n_species; ++s)
-        if (present(p, c, s)) transform_in_place(p, p.transposed, g + s * size, room);
+    double* there = scratch.take(n_channels(p));
+    coefficients(p, c, room, there);
+    if (p.normalize) {
+        double* row = scratch.take(p.n_features);
+        power_spectrum<false>(p, c, there, 1, tile, row);
+        const double inverse = normalize(row, p.n_features);
+        project(row, inverse, cotangent, p.n_features, row);
+        cotangent = row;
+    }
+    pull_back(p, cotangent, c, there, tile, turned, g);
+    for (std::size_t k = 0; k < n_summed(p); ++k) {
+        if (there[k] == 0) continue;
+        const double* of_total = g + p.n_species * size;
+        if (p.compression == SoapCompression::mu1nu1)
+            for (std::size_t i = 0; i < size; ++i) g[k * size + i] += of_total[i];
+        transform_in_place(p, p.transposed, g + k * size, room);
+    }
 }
 
 // Gradient with respect to positions, with the tables of the last neighbours at hand or not.
@@ -168,7 +180,7 @@ void gradients_of_neighbors(const SoapParameters& p, const Center& center, const
     for_each_neighbor(p, center, h, [&](std::size_t s, std::size_t j, std::size_t k) {
         const double vector[3] = {center.x[j], center.y[j], center.z[j]};
         double gradient[3];
-        gradient_of_neighbor(p, h, k, g + s * n_coefficients(p), vector, gradient);
+        gradient_of_neighbor(p, h, k, g + channel_of(p, s) * n_coefficients(p), vector, gradient);
         gx[j] = gradient[0];
         gy[j] = gradient[1];
         gz[j] = gradient[2];
@@ -180,13 +192,12 @@ void gradients_of_neighbors(const SoapParameters& p, const Center& center, const
 void soap_vjp(const void* parameters, const Center& center, const double* cotangent, double* from,
               double* gx, double* gy, double* gz) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
-    const std::size_t size = n_coefficients(p);
+    const std::size_t size = n_channels(p) * n_coefficients(p);
     Scratch scratch(from);
     const Harmonics h = scratch.harmonics<true>(p);
-    double* c = scratch.take(p.n_species * size);
-    double* g = scratch.take(p.n_species * size);
-    for (std::size_t i = 0; i < p.n_species * size; ++i) c[i] = 0;
-    add_up<true>(p, center, h, c);
+    double* c = scratch.take(size);
+    double* g = scratch.take(size);
+    sums_of<true>(p, center, h, c);
     gradient_of_sums(p, c, cotangent, scratch, g);
     gradients_of_neighbors(p, center, h, g, gx, gy, gz);
 }
@@ -210,21 +221,29 @@ void soap_jacobian(const void* parameters, const Center& center, double* from,
                    double* values) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
     const std::size_t size = n_coefficients(p);
-    const std::size_t n_features = soap_features(p.n_species, p.n_max, p.l_max);
     Scratch scratch(from);
     const Harmonics h = scratch.harmonics<true>(p);
     double* sums = scratch.take(3 * size);
-    double* c = scratch.take(p.n_species * size);
+    double* c = scratch.take(n_channels(p) * size);
     double* d = scratch.take(3 * size);
     double* tile = scratch.take(tile_room(p));
-    coefficients<true>(p, center, h, sums, c);
+    double* there = scratch.take(n_channels(p));
+    double* row = scratch.take(p.normalize ? p.n_features : 0);
+    sums_of<true>(p, center, h, c);
+    coefficients(p, c, sums, there);
+    double inverse = 1;
+    if (p.normalize) {
+        power_spectrum<false>(p, c, there, 1, tile, row);
+        inverse = normalize(row, p.n_features);
+    }
     for_each_neighbor(p, center, h, [&](std::size_t s, std::size_t j, std::size_t k) {
         const double vector[3] = {center.x[j], center.y[j], center.z[j]};
         derivatives_of_sums(p, h, k, vector, sums);
         for (std::size_t axis = 0; axis < 3; ++axis) {
             transform(p, p.transform, sums + axis * size, d + axis * size);
-            push_forward(p, center, s, c, d + axis * size, tile,
-                         values + (3 * j + axis) * n_features);
+            double* to = values + (3 * j + axis) * p.n_features;
+            push_forward(p, s, c, d + axis * size, there, tile, to);
+            if (p.normalize) project(row, inverse, to, p.n_features, to);
         }
     });
 }

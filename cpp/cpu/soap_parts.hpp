@@ -1,5 +1,5 @@
-// What values and derivatives of the SOAP power spectrum share: solid harmonics, coefficients,
-// blocks of the power spectrum.
+// What values and derivatives of the SOAP power spectrum share: solid harmonics, weights,
+// coefficients.
 //
 // Solid harmonics R_lm = r^l P_lm(cos theta) exp(i m phi) / (l + m)!, m >= 0, without the sign
 // (-1)^m: polynomials in x, y, z with
@@ -10,9 +10,9 @@
 // Rows of tables: l^2 for m = 0, l^2 + 2 m - 1 the real and l^2 + 2 m the imaginary part.
 #pragma once
 
-#include "core/cutoff_functions.hpp"
 #include "core/exp.hpp"
 #include "core/simd.hpp"
+#include "core/soap_weights.hpp"
 #include "molkern/local.hpp"
 #include "molkern/soap.hpp"
 
@@ -29,6 +29,7 @@ constexpr std::size_t block = 32;
 struct Harmonics {
     double* r2;     // [block]
     double* r;      // [block]
+    double* of;     // [block]                 weight of the species
     double* value;  // [n_harmonics, block]   weight * norm * R
     double* slope;  // [n_harmonics, block]   d weight / d r^2 * norm * R
     double* d[3];   // [n_harmonics, block]   weight * norm * gradient of R
@@ -37,12 +38,25 @@ struct Harmonics {
 inline std::size_t n_harmonics(const SoapParameters& p) noexcept {
     return (p.l_max + 1) * (p.l_max + 1);
 }
-/// Coefficients of one species: [n_harmonics, row].
+/// Coefficients of one channel: [n_harmonics, row].
 inline std::size_t n_coefficients(const SoapParameters& p) noexcept {
     return n_harmonics(p) * soap_row(p.n_max);
 }
-inline bool present(const Center& center, std::size_t s) noexcept {
-    return s == center.species || center.begin[s + 1] > center.begin[s];
+inline std::size_t n_channels(const SoapParameters& p) noexcept {
+    if (p.compression == SoapCompression::mu2) return 1;
+    return p.n_species + (p.compression == SoapCompression::mu1nu1 ? 1 : 0);
+}
+/// Channels with sums over neighbours of their own.
+inline std::size_t n_summed(const SoapParameters& p) noexcept {
+    return p.compression == SoapCompression::mu2 ? 1 : p.n_species;
+}
+/// The channel that species s is summed in.
+inline std::size_t channel_of(const SoapParameters& p, std::size_t s) noexcept {
+    return p.compression == SoapCompression::mu2 ? 0 : s;
+}
+/// Whether the coefficients of a channel change with those of species s.
+inline bool depends(const SoapParameters& p, std::size_t channel, std::size_t s) noexcept {
+    return channel == channel_of(p, s) || channel == p.n_species;
 }
 
 /// Divides the scratch.
@@ -59,7 +73,7 @@ class Scratch {
     template <bool derivative>
     Harmonics harmonics(const SoapParameters& p) noexcept {
         const std::size_t n = n_harmonics(p) * block;
-        Harmonics h{take(block), take(block), take(n), nullptr, {}};
+        Harmonics h{take(block), take(block), take(block), take(n), nullptr, {}};
         if (!derivative) return h;
         h.slope = take(n);
         for (double*& d : h.d) d = take(n);
@@ -120,19 +134,51 @@ inline void gradients(const SoapParameters& p, const double* raw, V factor, doub
     }
 }
 
+/// Weights of the species of neighbours begin .. end - 1; of those behind the last one anything.
+inline void tabulate_species(const SoapParameters& p, const Center& center, std::size_t begin,
+                             std::size_t end, const Harmonics& h) noexcept {
+    for (std::size_t k = 0; k < block; ++k) h.of[k] = 0;
+    for (std::size_t s = 0, k = begin; k < end; ++k) {
+        while (center.begin[s + 1] <= k) ++s;
+        h.of[k - begin] = p.of_species[s];
+    }
+}
+
+/// Whether the weight of a neighbour changes with its distance.
+inline bool varies(const SoapParameters& p) noexcept {
+    return p.smooth || p.weight.function != SoapWeighting::none;
+}
+
+/// Weights of the vector of neighbours at k, which is at `at` in the tables.
+template <bool derivative>
+inline CutoffValue weights(const SoapParameters& p, V r2, const Harmonics& h,
+                           std::size_t at) noexcept {
+    CutoffValue total{broadcast(1.0), V{}};
+    if (p.smooth) total = cutoff<derivative>(p.cutoff, r2, 1 / (p.r_cut * p.r_cut));
+    if (p.weight.function != SoapWeighting::none) {
+        const CutoffValue w = weight(p.weight, r2, load(h.r + at));
+        total = {total.value * w.value, total.slope * w.value + total.value * w.slope};
+    }
+    if (p.of_species != nullptr) {
+        const V of = load(h.of + at);
+        total = {total.value * of, total.slope * of};
+    }
+    return total;
+}
+
 /// Tables of the neighbours begin .. end - 1, end - begin <= block, begin a multiple of it.
 template <bool derivative>
 inline void tabulate(const SoapParameters& p, const Center& center, std::size_t begin,
                      std::size_t end, const Harmonics& h) noexcept {
     const std::size_t n = n_harmonics(p);
+    if (p.of_species != nullptr) tabulate_species(p, center, begin, end, h);
     for (std::size_t k = begin; k < end; k += width) {
         const std::size_t at = k - begin;
         const V x = load(center.x + k), y = load(center.y + k), z = load(center.z + k);
         const V r2 = x * x + y * y + z * z;
         store(h.r2 + at, r2);
         store(h.r + at, load(center.distance + k));
-        CutoffValue fc{broadcast(1.0), V{}};
-        if (p.smooth) fc = cutoff<derivative>(p.cutoff, r2, 1 / (p.r_cut * p.r_cut));
+        const CutoffValue fc = weights<derivative>(p, r2, h, at);
         raw_harmonics(p, x, y, z, r2, h.value + at);
         if (derivative) gradients(p, h.value + at, fc.value, h.d, at);
         for (std::size_t i = 0; i < n; ++i) {
@@ -229,13 +275,15 @@ inline void add_range(const SoapParameters& p, const Harmonics& h, std::size_t f
     for (; first < last; ++first) add_neighbors<1, table>(p, h, first, sums);
 }
 
-/// Adds the sums over neighbours for each species to c, [n_species, n_harmonics, row].
+/// Adds the sums over neighbours for each channel to c, [n_channels, n_harmonics, row].
 template <bool derivative>
 inline void add_up(const SoapParameters& p, const Center& center, const Harmonics& h,
                    double* c) noexcept {
     const std::size_t n = n_coefficients(p);
-    // The atom itself has weight 1, and a part with l = 0 only.
-    for (std::size_t k = 0; k < p.n_max; ++k) c[center.species * n + k] += p.norms[0] * p.own[k];
+    // The atom itself has a part with l = 0 only.
+    double* own = c + channel_of(p, center.species) * n;
+    const double of = p.of_species == nullptr ? 1 : p.of_species[center.species];
+    for (std::size_t k = 0; k < p.n_max; ++k) own[k] += of * p.norms[0] * p.own[k];
     for (std::size_t begin = 0; begin < center.n; begin += block) {
         const std::size_t end = center.n - begin < block ? center.n : begin + block;
         tabulate<derivative>(p, center, begin, end, h);
@@ -243,18 +291,21 @@ inline void add_up(const SoapParameters& p, const Center& center, const Harmonic
             const std::size_t from = center.begin[s] > begin ? center.begin[s] : begin;
             const std::size_t to = center.begin[s + 1] < end ? center.begin[s + 1] : end;
             if (from >= to) continue;
+            double* sums = c + channel_of(p, s) * n;
             if (p.table == nullptr)
-                add_range<false>(p, h, from - begin, to - begin, c + s * n);
+                add_range<false>(p, h, from - begin, to - begin, sums);
             else
-                add_range<true>(p, h, from - begin, to - begin, c + s * n);
+                add_range<true>(p, h, from - begin, to - begin, sums);
         }
     }
 }
 
-/// Whether species s is there. Its terms of l = 0 have one sign, or are not small all at once;
-/// where they underflow, those of other l do so, too.
-inline bool present(const SoapParameters& p, const double* c, std::size_t s) noexcept {
-    const double* of_species = c + s * n_coefficients(p);
+/// Whether there is anything in a channel of sums. The terms of l = 0 of a species have one sign,
+/// or are not small all at once; where they underflow, those of other l do so, too. Those of all
+/// species may cancel.
+inline bool present(const SoapParameters& p, const double* c, std::size_t channel) noexcept {
+    if (p.compression == SoapCompression::mu2 || channel == p.n_species) return true;
+    const double* of_species = c + channel * n_coefficients(p);
     for (std::size_t n = 0; n < p.n_max; ++n)
         if (of_species[n] != 0) return true;
     return false;
@@ -267,64 +318,29 @@ inline void transform_in_place(const SoapParameters& p, const double* matrix, do
     transform(p, matrix, room, c);
 }
 
-/// Coefficients of all species.
+/// Makes coefficients of the sums of all channels; there[channel] is whether it is not empty.
+inline void coefficients(const SoapParameters& p, double* c, double* room, double* there) noexcept {
+    const std::size_t size = n_coefficients(p);
+    double* total = c + p.n_species * size;
+    const bool with_total = p.compression == SoapCompression::mu1nu1;
+    for (std::size_t i = 0; with_total && i < size; ++i) total[i] = 0;
+    for (std::size_t k = 0; k < n_channels(p); ++k) there[k] = present(p, c, k) ? 1 : 0;
+    for (std::size_t k = 0; k < n_summed(p); ++k) {
+        if (there[k] == 0) continue;
+        transform_in_place(p, p.transform, c + k * size, room);
+        for (std::size_t i = 0; with_total && i < size; ++i) total[i] += c[k * size + i];
+    }
+}
+
+/// Sums of a centre.
 template <bool derivative>
-inline void coefficients(const SoapParameters& p, const Center& center, const Harmonics& h,
-                         double* room, double* c) noexcept {
-    for (std::size_t i = 0; i < p.n_species * n_coefficients(p); ++i) c[i] = 0;
+inline void sums_of(const SoapParameters& p, const Center& center, const Harmonics& h,
+                    double* c) noexcept {
+    for (std::size_t i = 0; i < n_channels(p) * n_coefficients(p); ++i) c[i] = 0;
     add_up<derivative>(p, center, h, c);
-    for (std::size_t s = 0; s < p.n_species; ++s)
-        if (present(center, s)) transform_in_place(p, p.transform, c + s * n_coefficients(p), room);
-}
-
-/// tile[n, n'] (+)= sum_m a[lm, n] b[lm, n'], rows of `row`.
-template <bool add>
-inline void power_tile(const SoapParameters& p, std::size_t l, const double* a, const double* b,
-                       double* tile) noexcept {
-    const std::size_t row = soap_row(p.n_max);
-    for (std::size_t v = 0; v < p.n_max; v += width)
-        for (std::size_t n = 0; n < row; n += 8) {
-            V total[8];
-            for (std::size_t k = 0; k < 8; ++k)
-                total[k] = add ? load(tile + (n + k) * row + v) : V{};
-            for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
-                const V other = load(b + i * row + v);
-                for (std::size_t k = 0; k < 8; ++k) total[k] += a[i * row + n + k] * other;
-            }
-            for (std::size_t k = 0; k < 8; ++k) store(tile + (n + k) * row + v, total[k]);
-        }
-}
-
-/// Features of a pair of species, of the same or not, for one l.
-inline std::size_t block_size(const SoapParameters& p, bool same) noexcept {
-    return same ? p.n_max * (p.n_max + 1) / 2 : p.n_max * p.n_max;
-}
-
-/// Doubles of a tile; what is read behind its last row included.
-inline std::size_t tile_room(const SoapParameters& p) noexcept {
-    return soap_row(p.n_max) * soap_row(p.n_max) + 8;
-}
-
-/// Copies n values and perhaps some behind them, which are overwritten later; never to `end`.
-inline double* put(const double* from, std::size_t n, double* to, const double* end) noexcept {
-    const std::size_t whole = (n + width - 1) / width * width;
-    if (static_cast<std::size_t>(end - to) >= whole)
-        for (std::size_t k = 0; k < n; k += width) store(to + k, load(from + k));
-    else
-        for (std::size_t k = 0; k < n; ++k) to[k] = from[k];
-    return to + n;
 }
 
 }  // namespace soap
-
-void soap_vjp(const void* parameters, const Center& center, const double* cotangent,
-              double* scratch, double* gx, double* gy, double* gz) noexcept;
-void soap_jacobian(const void* parameters, const Center& center, double* scratch,
-                   double* values) noexcept;
-void soap_pull_back(const void* parameters, double* sums, const double* cotangent, double* scratch,
-                    double* gradient) noexcept;
-void soap_gradients(const void* parameters, const Center& center, const double* gradient,
-                    double* scratch, double* gx, double* gy, double* gz) noexcept;
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -117,6 +117,12 @@ def soap_kernel(
     transform: npt.NDArray[np.float64],
     table: npt.NDArray[np.float64] | None,
     spacing: float,
+    compression: str | None,
+    normalize: bool,
+    weighting: str | None,
+    weight: tuple[float, float, float, float],
+    own_weight: float,
+    of_species: npt.NDArray[np.float64] | None,
 ) -> LocalKernel: ...
 def acsf_kernel(
     species: npt.NDArray[np.int32],
