@@ -245,6 +245,7 @@ for name in (None, *CUTOFF_FUNCTIONS):
         gX = np.cos(np.arange(rows.size)).reshape(rows.shape)
         results[f"{case} vjp"] = model.vjp(structures, gX)
         results[f"{case} jacobian"] = model.jacobian(structures).values
+        results[f"{case} compact"] = model.jacobian(structures, compact=True).values
 assert mk.build_info()["isa"] == sys.argv[2]
 np.savez(sys.argv[1], **results)
 """

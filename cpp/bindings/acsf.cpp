@@ -132,6 +132,18 @@ void add_groups(Parameters& p) {
     }
 }
 
+// Columns of each species, then of each pair of species.
+std::vector<ColumnGroup> groups_of(const AcsfParameters& p) {
+    std::vector<ColumnGroup> groups;
+    for (std::size_t a = 0; a < p.n_species; ++a)
+        groups.push_back({a * p.n_radial, (a + 1) * p.n_radial, a, a});
+    std::size_t begin = p.n_species * p.n_radial;
+    for (std::size_t a = 0; a < p.n_species; ++a)
+        for (std::size_t b = 0; b <= a; ++b, begin += p.n_angular)
+            groups.push_back({begin, begin + p.n_angular, b, a});
+    return groups;
+}
+
 LocalKernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
                         const std::string& cutoff_function, bool g1, const Array<double>& g2,
                         const Array<double>& g3, const Array<double>& g4, const Array<double>& g5) {
@@ -167,8 +179,13 @@ LocalKernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
               p.groups.data(),
               p.groups.size()};
     const std::size_t n_features = n * p.radial.size() + n * (n + 1) / 2 * p.angular.size();
-    return {std::shared_ptr<const void>(owned, &p.view), kernels().acsf, n_features, r_cut,
-            std::vector<std::int32_t>(species.data(), species.data() + n)};
+    return {std::shared_ptr<const void>(owned, &p.view),
+            kernels().acsf,
+            n_features,
+            r_cut,
+            std::vector<std::int32_t>(species.data(), species.data() + n),
+            groups_of(p.view),
+            false};
 }
 
 }  // namespace

@@ -93,42 +93,65 @@ py::tuple vjp(const LocalKernel& kernel, const Numbers& numbers, const Array<dou
     return py::make_tuple(gradient, strains);
 }
 
-// Blocks of each centre: their number is asked first, since the caller checks the bytes.
-Offsets jacobian_sizes(const LocalKernel& kernel, const Numbers& numbers,
-                       const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
-                       const Flags& pbc, const Rows& centers,
-                       std::optional<py::ssize_t> n_threads) {
+// Neighbours of each species of each centre: the caller checks the bytes before asking for more.
+Offsets neighbor_counts(const LocalKernel& kernel, const Numbers& numbers,
+                        const Array<double>& positions, const Offsets& offsets,
+                        const Vectors& cells, const Flags& pbc, const Rows& centers,
+                        std::optional<py::ssize_t> n_threads) {
     const LocalTask task =
         checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, "none");
     const int threads = requested_threads(n_threads);
-    Offsets counts(static_cast<py::ssize_t>(task.n_centers));
+    Offsets counts({task.n_centers, kernel.species.size()});
     std::int64_t* to = counts.mutable_data();
     {
         py::gil_scoped_release release;
-        local_jacobian_sizes(kernel, task, to, threads);
+        local_neighbor_counts(kernel, task, to, threads);
     }
     return counts;
+}
+
+// Columns that depend on neighbours of species s (-1: on the centre), which is of species `center`;
+// there are neighbours of the species marked.
+Offsets columns(const LocalKernel& kernel, const Array<bool>& neighbors, std::size_t center,
+                py::ssize_t s) {
+    const std::size_t n_species = kernel.species.size();
+    require_shape("neighbors", neighbors, n_species);
+    require(center < n_species && s >= -1 && s < static_cast<py::ssize_t>(n_species),
+            "center, species: expected less than " + std::to_string(n_species));
+    std::vector<std::size_t> begin(n_species + 1);
+    for (std::size_t t = 0; t < n_species; ++t)
+        begin[t + 1] = begin[t] + (neighbors.data()[t] ? 1 : 0);
+    const Center example{center, begin.back(), begin.data(), nullptr, nullptr, nullptr, nullptr};
+    std::vector<ColumnRange> ranges;
+    columns_of(kernel, example, s < 0 ? n_species : static_cast<std::size_t>(s), ranges);
+    std::vector<std::int64_t> found;
+    for (const ColumnRange& range : ranges)
+        for (std::size_t f = range.begin; f < range.end; ++f)
+            found.push_back(static_cast<std::int64_t>(f));
+    return Offsets(static_cast<py::ssize_t>(found.size()), found.data());
 }
 
 template <typename Real>
 py::tuple jacobian(const LocalKernel& kernel, const Numbers& numbers,
                    const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
-                   const Flags& pbc, const Rows& centers, const Offsets& first, Array<Real> out,
+                   const Flags& pbc, const Rows& centers, const Offsets& first,
+                   const Offsets& start, bool compact, Array<Real> out,
                    std::optional<py::ssize_t> n_threads) {
     const LocalTask task =
         checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, "none");
     require_shape("first", first, task.n_centers + 1);
+    require_shape("start", start, task.n_centers + 1);
     const py::ssize_t n = first.data()[task.n_centers];
-    require_shape("out", out, n, 3, kernel.n_features);
+    require_shape("out", out, start.data()[task.n_centers]);
     const int threads = requested_threads(n_threads);
     Offsets center(n), atom(n);
-    std::int64_t* center_to = center.mutable_data();
-    std::int64_t* atom_to = atom.mutable_data();
-    Real* to = out.mutable_data();
+    const JacobianBlocks<Real> blocks{
+        first.data(),          start.data(),        compact,
+        center.mutable_data(), atom.mutable_data(), out.mutable_data()};
     LocalOutcome outcome;
     {
         py::gil_scoped_release release;
-        outcome = local_jacobian<Real>(kernel, task, first.data(), center_to, atom_to, to, threads);
+        outcome = local_jacobian<Real>(kernel, task, blocks, threads);
     }
     raise_if(outcome);
     return py::make_tuple(center, atom);
@@ -143,13 +166,16 @@ void define_for(py::module_& m) {
     m.def("local_jacobian", &jacobian<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
-          py::arg("first").noconvert(), py::arg("out").noconvert(), py::arg("n_threads"));
+          py::arg("first").noconvert(), py::arg("start").noconvert(), py::arg("compact"),
+          py::arg("out").noconvert(), py::arg("n_threads"));
 }
 
 }  // namespace
 
 void define_local(py::module_& m) {
-    py::class_<LocalKernel>(m, "LocalKernel").def_readonly("n_features", &LocalKernel::n_features);
+    py::class_<LocalKernel>(m, "LocalKernel")
+        .def_readonly("n_features", &LocalKernel::n_features)
+        .def_readonly("own", &LocalKernel::own);
     define_for<double>(m);
     define_for<float>(m);
     m.def("local_vjp", &vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
@@ -157,7 +183,9 @@ void define_local(py::module_& m) {
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
           py::arg("average"), py::arg("cotangent").noconvert(), py::arg("strain"),
           py::arg("n_threads"));
-    m.def("local_jacobian_sizes", &jacobian_sizes, py::arg("kernel"),
+    m.def("local_columns", &columns, py::arg("kernel"), py::arg("neighbors").noconvert(),
+          py::arg("center"), py::arg("species"));
+    m.def("local_neighbor_counts", &neighbor_counts, py::arg("kernel"),
           py::arg("numbers").noconvert(), py::arg("positions").noconvert(),
           py::arg("offsets").noconvert(), py::arg("cells").noconvert(), py::arg("pbc").noconvert(),
           py::arg("centers").noconvert(), py::arg("n_threads"));

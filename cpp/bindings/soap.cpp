@@ -130,6 +130,21 @@ void fill_weights(Parameters& p, double own_weight, const std::optional<Array<do
     }
 }
 
+// Columns of each pair of channels. The sum over species and the norm depend on all neighbours.
+std::vector<ColumnGroup> groups_of(const SoapParameters& p) {
+    if (p.compression == SoapCompression::mu2) return {};
+    std::vector<ColumnGroup> groups;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < p.n_pairs; ++i) {
+        const SoapPair pair = p.pairs[i];
+        const std::size_t end = begin + (p.l_max + 1) * soap_block(p.n_max, pair);
+        const bool with_all = pair.b == p.n_species;
+        groups.push_back({begin, end, pair.a, with_all ? pair.a : pair.b, with_all || p.normalize});
+        begin = end;
+    }
+    return groups;
+}
+
 LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
                         const std::optional<std::string>& cutoff_function,
                         const Array<double>& exponents, const Array<double>& transform,
@@ -184,8 +199,13 @@ LocalKernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
               cutoff_function.has_value(),
               cutoff,
               r_cut};
-    return {std::shared_ptr<const void>(owned, &p.view), kernels().soap, n_features, r_cut,
-            std::vector<std::int32_t>(species.data(), species.data() + n_species)};
+    return {std::shared_ptr<const void>(owned, &p.view),
+            kernels().soap,
+            n_features,
+            r_cut,
+            std::vector<std::int32_t>(species.data(), species.data() + n_species),
+            groups_of(p.view),
+            true};
 }
 
 }  // namespace

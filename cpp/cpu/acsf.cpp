@@ -180,7 +180,7 @@ std::size_t acsf_scratch(const void* parameters, std::size_t most) noexcept {
 
 }  // namespace
 
-const LocalFunctions acsf_functions = {acsf_scratch, acsf_values, acsf_vjp, acsf_jacobian};
+const LocalFunctions acsf_functions = {acsf_scratch, acsf_values, acsf_vjp, acsf_jacobian, true};
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -252,9 +252,10 @@ void acsf_vjp(const void* parameters, const Center& center, const double* cotang
     }
 }
 
-void acsf_jacobian(const void* parameters, const Center& center, double* from,
-                   double* values) noexcept {
-    const auto& p = *static_cast<const AcsfParameters*>(parameters);
+namespace {
+
+void fill_blocks(const AcsfParameters& p, const Center& center, double* from,
+                 double* values) noexcept {
     const std::size_t n_features = angular_begin(p, 0, p.n_species);
     for (std::size_t e = 0; e < 3 * center.n * n_features; ++e) values[e] = 0;
     Scratch scratch(from);
@@ -288,6 +289,16 @@ void acsf_jacobian(const void* parameters, const Center& center, double* from,
             }
         }
     }
+}
+
+}  // namespace
+
+void acsf_jacobian(const void* parameters, const Center& center, double* scratch, double* rows,
+                   const BlockSink& sink) noexcept {
+    const auto& p = *static_cast<const AcsfParameters*>(parameters);
+    fill_blocks(p, center, scratch, rows);
+    const std::size_t size = 3 * angular_begin(p, 0, p.n_species);
+    for (std::size_t k = 0; k < center.n; ++k) sink.take(sink.context, rows + k * size);
 }
 
 }  // namespace MOLKERN_ISA

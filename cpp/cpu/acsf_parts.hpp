@@ -264,7 +264,7 @@ inline std::size_t angular_begin(const AcsfParameters& p, std::size_t a, std::si
 
 void acsf_vjp(const void* parameters, const Center& center, const double* cotangent,
               double* scratch, double* gx, double* gy, double* gz) noexcept;
-void acsf_jacobian(const void* parameters, const Center& center, double* scratch,
-                   double* values) noexcept;
+void acsf_jacobian(const void* parameters, const Center& center, double* scratch, double* rows,
+                   const BlockSink& sink) noexcept;
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

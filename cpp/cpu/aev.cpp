@@ -175,7 +175,7 @@ void values(const void* parameters, const Center& center, double* scratch, doubl
 
 }  // namespace
 
-const LocalFunctions aev_functions = {scratch_size, values, aev_vjp, aev_jacobian};
+const LocalFunctions aev_functions = {scratch_size, values, aev_vjp, aev_jacobian, true};
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -264,8 +264,8 @@ void aev_vjp(const void* parameters, const Center& center, const double* cotange
     }
 }
 
-void aev_jacobian(const void* parameters, const Center& center, double* scratch,
-                  double* values) noexcept {
+void aev_jacobian(const void* parameters, const Center& center, double* scratch, double* values,
+                  const BlockSink& sink) noexcept {
     const auto& p = *static_cast<const AevParameters*>(parameters);
     const std::size_t n_features = aev_features(p), n_rows = p.n_sections + p.n_angular_shifts;
     for (std::size_t i = 0; i < 3 * center.n * n_features; ++i) values[i] = 0;
@@ -295,6 +295,7 @@ void aev_jacobian(const void* parameters, const Center& center, double* scratch,
             }
         }
     });
+    for (std::size_t k = 0; k < center.n; ++k) sink.take(sink.context, values + 3 * k * n_features);
 }
 
 }  // namespace MOLKERN_ISA

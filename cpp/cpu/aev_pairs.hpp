@@ -213,8 +213,8 @@ inline void for_pairs(const AevParameters& p, const Near& near, Pairs& pairs,
 
 void aev_vjp(const void* parameters, const Center& center, const double* cotangent, double* scratch,
              double* gx, double* gy, double* gz) noexcept;
-void aev_jacobian(const void* parameters, const Center& center, double* scratch,
-                  double* values) noexcept;
+void aev_jacobian(const void* parameters, const Center& center, double* scratch, double* values,
+                  const BlockSink& sink) noexcept;
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -36,5 +36,9 @@ template <typename Real>
 void kernel_of_distances(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                          Real* out);
 
+template <typename Real>
+void put_block(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
+               std::size_t n_features, bool compact, Real* to, double* own) noexcept;
+
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

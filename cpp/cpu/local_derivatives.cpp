@@ -1,4 +1,4 @@
-// Derivatives of the features of centres: reverse mode, and the blocks of the Jacobian.
+// Derivatives of the features of centres in reverse mode.
 
 #include "cpu/local_sums.hpp"
 
@@ -138,57 +138,5 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
     }
     return {bad.value()};
 }
-
-void local_jacobian_sizes(const LocalKernel& kernel, const LocalTask& task, std::int64_t* counts,
-                          int n_threads) {
-    const Batch batch(kernel, task);
-    std::vector<Workspace> workspaces =
-        workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
-    std::fill(counts, counts + task.n_centers, 1);
-    LowestIndex bad;
-    for_each_center(kernel, task, batch, workspaces, 0, task.n_centers, bad,
-                    [&](std::size_t k, std::size_t, const Center& center, Workspace&) {
-                        counts[k] = static_cast<std::int64_t>(center.n) + 1;
-                    });
-}
-
-template <typename Real>
-LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
-                            const std::int64_t* first, std::int64_t* center_of, std::int64_t* atom,
-                            Real* values, int n_threads) {
-    const Batch batch(kernel, task);
-    const Centers centers(task);
-    const std::size_t size = 3 * kernel.n_features;
-    std::vector<Workspace> workspaces =
-        workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
-    const std::size_t most = std::is_same_v<Real, double> ? 0 : batch.search.most() + 1;
-    std::vector<std::vector<double>> buffers(workspaces.size(), std::vector<double>(most * size));
-    LowestIndex bad;
-    const auto blocks = [&](std::size_t k, std::size_t, const Center& center,
-                            Workspace& workspace) {
-        const auto thread = static_cast<std::size_t>(&workspace - workspaces.data());
-        const auto begin = static_cast<std::size_t>(first[k]);
-        Real* to = values + begin * size;
-        double* own = in_place(to, buffers[thread].data());
-        double* others = own + size;
-        kernel.functions->jacobian(kernel.parameters.get(), center, workspace.scratch(), others);
-        std::fill(own, others, 0.0);
-        for (std::size_t p = 0; p < center.n; ++p)
-            for (std::size_t e = 0; e < size; ++e) own[e] -= others[p * size + e];
-        std::fill_n(center_of + begin, center.n + 1, static_cast<std::int64_t>(k));
-        atom[begin] = static_cast<std::int64_t>(centers.atom(k));
-        std::copy_n(workspace.atoms(), center.n, atom + begin + 1);
-        convert(own, (center.n + 1) * size, to);
-    };
-    for_each_center(kernel, task, batch, workspaces, 0, task.n_centers, bad, blocks);
-    return {bad.value()};
-}
-
-template LocalOutcome local_jacobian<float>(const LocalKernel&, const LocalTask&,
-                                            const std::int64_t*, std::int64_t*, std::int64_t*,
-                                            float*, int);
-template LocalOutcome local_jacobian<double>(const LocalKernel&, const LocalTask&,
-                                             const std::int64_t*, std::int64_t*, std::int64_t*,
-                                             double*, int);
 
 }  // namespace molkern

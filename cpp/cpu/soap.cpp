@@ -78,8 +78,8 @@ const QuadraticFunctions quadratic = {soap_size, soap_sums, soap_features_of_sum
 
 }  // namespace
 
-const LocalFunctions soap_functions = {soap_scratch, soap_values, soap_vjp, soap_jacobian,
-                                       &quadratic};
+const LocalFunctions soap_functions = {soap_scratch,  soap_values, soap_vjp,
+                                       soap_jacobian, false,       &quadratic};
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -93,34 +93,50 @@ void gradient_of_neighbor(const SoapParameters& p, const Harmonics& h, std::size
     for (std::size_t c = 0; c < 3; ++c) to[c] = radial * vector[c] + sum<double>(total[c]);
 }
 
-// Derivatives of the sums of a neighbour's species with respect to its position, [3, size].
-void derivatives_of_sums(const SoapParameters& p, const Harmonics& h, std::size_t k,
-                         const double* vector, double* to) noexcept {
+// Derivatives of the coefficients of a neighbour's species with respect to its position, [3, size].
+// The radial functions are orthonormalised first: once for an l, not for every m and axis.
+void derivatives_of_coefficients(const SoapParameters& p, const Harmonics& h, std::size_t k,
+                                 const double* vector, double* radials, double* to) noexcept {
     const std::size_t row = soap_row(p.n_max), size = n_coefficients(p);
-    for (std::size_t v = 0; v < p.n_max; v += width)
-        for (std::size_t l = 0; l <= p.l_max; ++l) {
+    double *values = radials, *slopes = radials + row;
+    for (std::size_t l = 0; l <= p.l_max; ++l) {
+        for (std::size_t v = 0; v < row; v += width) {
             const Radial f = radial_with_slope(p, h, l, v, k);
+            store(values + v, f.value);
+            store(slopes + v, f.slope);
+        }
+        for (std::size_t v = 0; v < p.n_max; v += width) {
+            V value{}, slope{};
+            for (std::size_t n = 0; n < p.n_max; ++n) {
+                const V column = load(p.transform + (l * row + n) * row + v);
+                value += values[n] * column;
+                slope += slopes[n] * column;
+            }
             for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
-                const double slope = varies(p) ? h.slope[i * block + k] : 0;
-                const V along = 2.0 * (slope * f.value + h.value[i * block + k] * f.slope);
+                const double of_weight = varies(p) ? h.slope[i * block + k] : 0;
+                const V along = 2.0 * (of_weight * value + h.value[i * block + k] * slope);
                 for (std::size_t c = 0; c < 3; ++c)
                     store(to + c * size + i * row + v,
-                          along * vector[c] + f.value * h.d[c][i * block + k]);
+                          along * vector[c] + value * h.d[c][i * block + k]);
             }
         }
+    }
 }
 
-// Derivatives of the features when the coefficients of species s change by d.
-void push_forward(const SoapParameters& p, std::size_t s, const double* c, const double* d,
-                  const double* there, double* tile, double* to) noexcept {
+// Derivatives of the features when the coefficients of species s change by d. What does not depend
+// on them is left as it is, unless the norm of all features does.
+void push_forward(const SoapParameters& p, const Center& center, std::size_t s, const double* c,
+                  const double* d, double* tile, double* to) noexcept {
     const std::size_t size = n_coefficients(p);
     const double* end = to + p.n_features;
     for (std::size_t i = 0; i < p.n_pairs; ++i) {
         const SoapPair pair = p.pairs[i];
         const bool by_a = depends(p, pair.a, s), by_b = depends(p, pair.b, s);
-        if (!(by_a || by_b) || there[pair.a] == 0 || there[pair.b] == 0) {
-            const std::size_t zeros = (p.l_max + 1) * soap_block(p.n_max, pair);
-            for (const double* last = to + zeros; to != last; ++to) *to = 0;
+        const bool there = surrounds(p, center, pair.a) && surrounds(p, center, pair.b);
+        if (!there || !(by_a || by_b)) {
+            double* next = to + (p.l_max + 1) * soap_block(p.n_max, pair);
+            for (; there && p.normalize && to != next; ++to) *to = 0;
+            to = next;
             continue;
         }
         const double *of_a = c + pair.a * size, *of_b = c + pair.b * size;
@@ -217,20 +233,21 @@ void soap_gradients(const void* parameters, const Center& center, const double* 
     gradients_of_neighbors(p, center, h, gradient, gx, gy, gz);
 }
 
-void soap_jacobian(const void* parameters, const Center& center, double* from,
-                   double* values) noexcept {
+void soap_jacobian(const void* parameters, const Center& center, double* from, double* rows,
+                   const BlockSink& sink) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
     const std::size_t size = n_coefficients(p);
     Scratch scratch(from);
     const Harmonics h = scratch.harmonics<true>(p);
-    double* sums = scratch.take(3 * size);
+    double* room = scratch.take(size);
     double* c = scratch.take(n_channels(p) * size);
     double* d = scratch.take(3 * size);
+    double* radials = scratch.take(2 * soap_row(p.n_max));
     double* tile = scratch.take(tile_room(p));
     double* there = scratch.take(n_channels(p));
     double* row = scratch.take(p.normalize ? p.n_features : 0);
     sums_of<true>(p, center, h, c);
-    coefficients(p, c, sums, there);
+    coefficients(p, c, room, there);
     double inverse = 1;
     if (p.normalize) {
         power_spectrum<false>(p, c, there, 1, tile, row);
@@ -238,13 +255,13 @@ void soap_jacobian(const void* parameters, const Center& center, double* from,
     }
     for_each_neighbor(p, center, h, [&](std::size_t s, std::size_t j, std::size_t k) {
         const double vector[3] = {center.x[j], center.y[j], center.z[j]};
-        derivatives_of_sums(p, h, k, vector, sums);
+        derivatives_of_coefficients(p, h, k, vector, radials, d);
         for (std::size_t axis = 0; axis < 3; ++axis) {
-            transform(p, p.transform, sums + axis * size, d + axis * size);
-            double* to = values + (3 * j + axis) * p.n_features;
-            push_forward(p, s, c, d + axis * size, there, tile, to);
+            double* to = rows + axis * p.n_features;
+            push_forward(p, center, s, c, d + axis * size, tile, to);
             if (p.normalize) project(row, inverse, to, p.n_features, to);
         }
+        sink.take(sink.context, rows);
     });
 }
 

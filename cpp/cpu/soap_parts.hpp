@@ -58,6 +58,11 @@ inline std::size_t channel_of(const SoapParameters& p, std::size_t s) noexcept {
 inline bool depends(const SoapParameters& p, std::size_t channel, std::size_t s) noexcept {
     return channel == channel_of(p, s) || channel == p.n_species;
 }
+/// Whether the atom or a neighbour contributes to a channel.
+inline bool surrounds(const SoapParameters& p, const Center& center, std::size_t channel) noexcept {
+    if (p.compression == SoapCompression::mu2 || channel == p.n_species) return true;
+    return channel == center.species || center.begin[channel + 1] > center.begin[channel];
+}
 
 /// Divides the scratch.
 class Scratch {

@@ -120,8 +120,8 @@ inline void project(const double* u, double inverse, const double* x, std::size_
 
 void soap_vjp(const void* parameters, const Center& center, const double* cotangent,
               double* scratch, double* gx, double* gy, double* gz) noexcept;
-void soap_jacobian(const void* parameters, const Center& center, double* scratch,
-                   double* values) noexcept;
+void soap_jacobian(const void* parameters, const Center& center, double* scratch, double* rows,
+                   const BlockSink& sink) noexcept;
 void soap_pull_back(const void* parameters, double* sums, const double* cotangent, double* scratch,
                     double* gradient) noexcept;
 void soap_gradients(const void* parameters, const Center& center, const double* gradient,

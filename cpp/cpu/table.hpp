@@ -11,6 +11,7 @@
 namespace molkern {
 
 struct LocalFunctions;
+struct ColumnRange;
 
 /// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
 constexpr std::size_t eigenvalue_lanes = 16;
@@ -54,6 +55,10 @@ struct KernelsFor {
     void (*squared_norms)(const Real* x, std::size_t n, std::size_t n_features, Real* norms);
     void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                            Real* out);
+    /// Writes a block of a Jacobian, rows [3, n_features]: the columns of the ranges, or all, the
+    /// others as zeros; and subtracts it from `own` [3, n_features] where that is not null.
+    void (*put_block)(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
+                      std::size_t n_features, bool compact, Real* to, double* own) noexcept;
 };
 
 struct Kernels {

@@ -108,6 +108,8 @@ def neighbors(
 class LocalKernel:
     @property
     def n_features(self) -> int: ...
+    @property
+    def own(self) -> bool: ...
 
 def soap_kernel(
     species: npt.NDArray[np.int32],
@@ -170,7 +172,7 @@ def local_vjp(
     strain: bool,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
-def local_jacobian_sizes(
+def local_neighbor_counts(
     kernel: LocalKernel,
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],
@@ -179,6 +181,9 @@ def local_jacobian_sizes(
     pbc: npt.NDArray[np.bool_] | None,
     centers: npt.NDArray[np.int64] | None,
     n_threads: int | None,
+) -> npt.NDArray[np.int64]: ...
+def local_columns(
+    kernel: LocalKernel, neighbors: npt.NDArray[np.bool_], center: int, species: int
 ) -> npt.NDArray[np.int64]: ...
 def local_jacobian(
     kernel: LocalKernel,
@@ -189,6 +194,8 @@ def local_jacobian(
     pbc: npt.NDArray[np.bool_] | None,
     centers: npt.NDArray[np.int64] | None,
     first: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64],
+    compact: bool,
     out: npt.NDArray[Any],
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...

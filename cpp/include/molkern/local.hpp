@@ -56,6 +56,19 @@ struct QuadraticFunctions {
                 double* gx, double* gy, double* gz) noexcept;
 };
 
+/// Columns begin .. end - 1 of the features. They are zero unless species a and b are both there,
+/// and depend on neighbours of these alone, or with `any` on all neighbours.
+struct ColumnGroup {
+    std::size_t begin, end, a, b;
+    bool any = false;
+};
+
+/// Takes d row[f] / d position of neighbours one by one, in their order; rows [3, n_features].
+struct BlockSink {
+    void* context;
+    void (*take)(void* context, const double* rows);
+};
+
 /// The functions of a representation, once per instruction set. All are serial, neither allocate
 /// nor throw. `parameters` is the representation's own structure.
 ///
@@ -63,26 +76,34 @@ struct QuadraticFunctions {
 /// values     row [n_features], written completely
 /// vjp        gradient of sum_f cotangent[f] row[f] with respect to the position of each neighbour,
 ///            gx, gy, gz [n], written completely
-/// jacobian   d row[f] / d position, values [n, 3, n_features], written completely
+/// jacobian   hands the derivatives of each neighbour to `sink`. Groups of columns that do not
+/// depend
+///            on it may have any values. `rows` is room for [3, n_features], or with `together` for
+///            [n, 3, n_features].
 struct LocalFunctions {
     std::size_t (*scratch)(const void* parameters, std::size_t most) noexcept;
     void (*values)(const void* parameters, const Center&, double* scratch, double* row) noexcept;
     void (*vjp)(const void* parameters, const Center&, const double* cotangent, double* scratch,
                 double* gx, double* gy, double* gz) noexcept;
-    void (*jacobian)(const void* parameters, const Center&, double* scratch,
-                     double* values) noexcept;
+    void (*jacobian)(const void* parameters, const Center&, double* scratch, double* rows,
+                     const BlockSink& sink) noexcept;
+    bool together;
     const QuadraticFunctions* quadratic = nullptr;
 };
 
 /// A representation with its parameters.
 ///
 /// species   [n_species]   atomic numbers or labels, ascending
+/// groups    ascending columns, all of them; none: all columns depend on all neighbours
+/// own       whether the species of a centre is there without neighbours of it
 struct LocalKernel {
     std::shared_ptr<const void> parameters;
     const LocalFunctions* functions;
     std::size_t n_features;
     double r_cut;
     std::vector<std::int32_t> species;
+    std::vector<ColumnGroup> groups;
+    bool own;
 
     /// Number of sums over neighbours, 0 unless the features are quadratic in such.
     std::size_t n_sums() const noexcept {
@@ -127,23 +148,44 @@ LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real
 LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const double* cotangent,
                        double* gradient, double* strain, int n_threads);
 
-/// Number of blocks of the Jacobian of each centre: itself, then one for every neighbour.
+/// Number of neighbours of each species of each centre.
 ///
-/// counts   [n_centers]
-void local_jacobian_sizes(const LocalKernel& kernel, const LocalTask& task, std::int64_t* counts,
-                          int n_threads);
+/// counts   [n_centers, n_species]
+void local_neighbor_counts(const LocalKernel& kernel, const LocalTask& task, std::int64_t* counts,
+                           int n_threads);
 
-/// Derivatives of the features of each centre with respect to the positions of atoms.
+/// Columns begin .. end - 1.
+struct ColumnRange {
+    std::size_t begin, end;
+};
+
+/// Columns that depend on the neighbours of species s of a centre, or with s = n_species on the
+/// centre itself; ascending, as few ranges as possible. No more than groups, or one.
+void columns_of(const LocalKernel& kernel, const Center& center, std::size_t s,
+                std::vector<ColumnRange>& ranges);
+
+/// Blocks of the Jacobian: of each centre one for itself, then one for every neighbour.
 ///
-/// first     [n_centers]               where the blocks of a centre begin
+/// first     [n_centers + 1]           where the blocks of a centre begin
+/// start     [n_centers + 1]           where their values begin
+/// compact   whether only the columns of columns_of are stored, or all
 /// center    [n_blocks]                row of `centers` (of the features)
 /// atom      [n_blocks]                row of the batch; an atom may come several times (images)
-/// values    [n_blocks, 3, n_features]
-///
-/// `average` is ignored.
+/// values    of each block [3, its number of columns]
+template <typename Real>
+struct JacobianBlocks {
+    const std::int64_t* first;
+    const std::int64_t* start;
+    bool compact;
+    std::int64_t* center;
+    std::int64_t* atom;
+    Real* values;
+};
+
+/// Derivatives of the features of each centre with respect to the positions of atoms. `average` is
+/// ignored.
 template <typename Real>
 LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
-                            const std::int64_t* first, std::int64_t* center, std::int64_t* atom,
-                            Real* values, int n_threads);
+                            const JacobianBlocks<Real>& blocks, int n_threads);
 
 }  // namespace molkern

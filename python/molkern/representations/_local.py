@@ -13,7 +13,7 @@ from molkern import _core
 from molkern._arrays import checked_out, floats, require_bytes
 from molkern.elements import numbers_of, symbol_of
 from molkern.representations._base import Representation, real_type
-from molkern.representations._jacobian import Jacobian
+from molkern.representations._jacobian import Layout
 from molkern.structures import Structures, as_structures
 
 __all__ = ["LocalRepresentation"]
@@ -172,25 +172,41 @@ class LocalRepresentation(Representation):
         )
         return (gradient, strains) if strain else gradient
 
-    def jacobian(self, structures: Any, *, centers: npt.ArrayLike | None = None) -> Jacobian:
+    def jacobian(
+        self,
+        structures: Any,
+        out: npt.NDArray[Any] | None = None,
+        *,
+        compact: bool = False,
+        centers: npt.ArrayLike | None = None,
+    ) -> Any:
         """Derivatives of the features of each atom with respect to the positions of all.
+
+        Computed in float64 and rounded once to ``dtype``.
 
         Parameters
         ----------
         structures : Structures, or list of ase.Atoms or of (numbers, positions)
+        out : ndarray, C-contiguous, of the shape and dtype of the values, or longer, optional
+            What the values are written to; their number depends on the structures. Memory that was
+            used before, such as ``values`` of an earlier result, saves what new pages cost.
+        compact : bool, default=False
+            Whether features that do not depend on an atom because of the species around the centre
+            are left out of its block.
         centers : array_like of int, ascending, optional
             As in ``transform``.
 
         Returns
         -------
-        Jacobian
-            One block for each centre and itself, and for each of its neighbours. Of the features of
-            atoms, whatever ``average`` is.
+        Jacobian or, with ``compact``, CompactJacobian
+            One block for each centre and itself, and for each of its neighbours, those ordered by
+            species. Of the features of atoms, whatever ``average`` is. ``values`` has the shape
+            (n_blocks, 3, n_features), with ``compact`` one dimension.
 
         Raises
         ------
         ValueError
-            As ``transform``.
+            As ``transform``; for ``out`` that is too short, with the shape that is needed.
         MemoryError
             If the blocks do not fit in memory, with their size in bytes.
         """
@@ -199,16 +215,30 @@ class LocalRepresentation(Representation):
         self._require_known(batch, self.species_)
         rows = _rows(centers)
         arrays = _arrays(batch)
-        counts = _core.local_jacobian_sizes(self._kernel, *arrays, rows, self.n_threads)
-        first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        shape = (int(first[-1]), 3, self.n_features_out_)
-        dtype = real_type(self.dtype)
-        require_bytes(shape, dtype, f"{type(self).__name__}.jacobian")
-        values = np.empty(shape, dtype)
+        counts = _core.local_neighbor_counts(self._kernel, *arrays, rows, self.n_threads)
+        if compact:
+            numbers = batch.numbers if rows is None else batch.numbers[rows]
+            kinds = np.searchsorted(self.species_, numbers)
+            layout = Layout.compact(counts, self._kernel, kinds)
+        else:
+            layout = Layout.dense(counts, self._kernel)
+        values = self._room(layout.shape, out)
+        flat = values.reshape(-1)
         center, atom = _core.local_jacobian(
-            self._kernel, *arrays, rows, first, values, self.n_threads
+            self._kernel, *arrays, rows, layout.first, layout.start, compact, flat, self.n_threads
         )
-        return Jacobian(center, atom, values, len(counts), batch.n_atoms)
+        return layout.jacobian(center, atom, values, batch.n_atoms)
+
+    def _room(self, shape: tuple[int, ...], out: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+        """New memory for derivatives, or the beginning of ``out``."""
+        dtype = real_type(self.dtype)
+        if out is None:
+            require_bytes(shape, dtype, f"{type(self).__name__}.jacobian")
+            return np.empty(shape, dtype)
+        if isinstance(out, np.ndarray) and out.ndim == len(shape) and len(out) > shape[0]:
+            out = out[: shape[0]]
+        checked_out(out, shape, dtype)
+        return out
 
     @property
     def n_features_out_(self) -> int:
