@@ -37,6 +37,9 @@ void kernel_of_distances(const Real* distances, std::size_t n, Similarity simila
                          Real* out);
 
 template <typename Real>
+void convert(const double* from, std::size_t n, Real* to) noexcept;
+
+template <typename Real>
 void put_block(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
                std::size_t n_features, bool compact, Real* to, double* own) noexcept;
 

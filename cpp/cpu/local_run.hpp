@@ -7,6 +7,7 @@
 
 #include "cpu/batch.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/table.hpp"
 #include "molkern/local.hpp"
 
 namespace molkern::local {
@@ -159,7 +160,7 @@ double* in_place(Real* result, [[maybe_unused]] double* buffer) {
 template <typename Real>
 void convert([[maybe_unused]] const double* from, std::size_t n, Real* to) {
     if (in_place(to, nullptr) == from) return;
-    for (std::size_t f = 0; f < n; ++f) to[f] = static_cast<Real>(from[f]);
+    kernels_for<Real>(kernels()).convert(from, n, to);
 }
 
 }  // namespace molkern::local

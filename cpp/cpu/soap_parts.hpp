@@ -277,7 +277,16 @@ template <bool table>
 inline void add_range(const SoapParameters& p, const Harmonics& h, std::size_t first,
                       std::size_t last, double* sums) noexcept {
     for (; first + 4 <= last; first += 4) add_neighbors<4, table>(p, h, first, sums);
-    for (; first < last; ++first) add_neighbors<1, table>(p, h, first, sums);
+    switch (last - first) {
+        case 3:
+            return add_neighbors<3, table>(p, h, first, sums);
+        case 2:
+            return add_neighbors<2, table>(p, h, first, sums);
+        case 1:
+            return add_neighbors<1, table>(p, h, first, sums);
+        default:
+            return;
+    }
 }
 
 /// Adds the sums over neighbours for each channel to c, [n_channels, n_harmonics, row].

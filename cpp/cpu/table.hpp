@@ -55,6 +55,7 @@ struct KernelsFor {
     void (*squared_norms)(const Real* x, std::size_t n, std::size_t n_features, Real* norms);
     void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                            Real* out);
+    void (*convert)(const double* from, std::size_t n, Real* to) noexcept;
     /// Writes a block of a Jacobian, rows [3, n_features]: the columns of the ranges, or all, the
     /// others as zeros; and subtracts it from `own` [3, n_features] where that is not null.
     void (*put_block)(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,

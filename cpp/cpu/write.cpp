@@ -1,10 +1,16 @@
-// One block of a Jacobian, [3, n_features], on its way to the result; bound by the bytes written.
+// Rows of features, and blocks of Jacobians, on their way to the result; bound by the bytes
+// written.
 
 #include "cpu/kernels.hpp"
 #include "molkern/local.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
+
+template <typename Real>
+void convert(const double* from, std::size_t n, Real* to) noexcept {
+    for (std::size_t f = 0; f < n; ++f) to[f] = static_cast<Real>(from[f]);
+}
 
 template <typename Real>
 void put_block(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
@@ -28,6 +34,8 @@ void put_block(const double* rows, const ColumnRange* ranges, std::size_t n_rang
     }
 }
 
+template void convert<float>(const double*, std::size_t, float*) noexcept;
+template void convert<double>(const double*, std::size_t, double*) noexcept;
 template void put_block<float>(const double*, const ColumnRange*, std::size_t, std::size_t, bool,
                                float*, double*) noexcept;
 template void put_block<double>(const double*, const ColumnRange*, std::size_t, std::size_t, bool,
