@@ -58,7 +58,8 @@ std::size_t n_rows(const LocalTask& task) {
 template <typename Real>
 void values(const LocalKernel& kernel, const Numbers& numbers, const Array<double>& positions,
             const Offsets& offsets, const Vectors& cells, const Flags& pbc, const Rows& centers,
-            const std::string& average, Array<Real> out, std::optional<py::ssize_t> n_threads) {
+            const std::string& average, Array<Real> out, bool warm,
+            std::optional<py::ssize_t> n_threads) {
     const LocalTask task =
         checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, average);
     require_shape("out", out, n_rows(task), kernel.n_features);
@@ -67,7 +68,7 @@ void values(const LocalKernel& kernel, const Numbers& numbers, const Array<doubl
     LocalOutcome outcome;
     {
         py::gil_scoped_release release;
-        outcome = local_values<Real>(kernel, task, to, threads);
+        outcome = local_values<Real>(kernel, task, to, warm, threads);
     }
     raise_if(outcome);
 }
@@ -135,7 +136,7 @@ template <typename Real>
 py::tuple jacobian(const LocalKernel& kernel, const Numbers& numbers,
                    const Array<double>& positions, const Offsets& offsets, const Vectors& cells,
                    const Flags& pbc, const Rows& centers, const Offsets& first,
-                   const Offsets& start, bool compact, Array<Real> out,
+                   const Offsets& start, bool compact, Array<Real> out, bool warm,
                    std::optional<py::ssize_t> n_threads) {
     const LocalTask task =
         checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, "none");
@@ -146,8 +147,8 @@ py::tuple jacobian(const LocalKernel& kernel, const Numbers& numbers,
     const int threads = requested_threads(n_threads);
     Offsets center(n), atom(n);
     const JacobianBlocks<Real> blocks{
-        first.data(),          start.data(),        compact,
-        center.mutable_data(), atom.mutable_data(), out.mutable_data()};
+        first.data(),        start.data(),       compact, center.mutable_data(),
+        atom.mutable_data(), out.mutable_data(), warm};
     LocalOutcome outcome;
     {
         py::gil_scoped_release release;
@@ -162,12 +163,12 @@ void define_for(py::module_& m) {
     m.def("local_values", &values<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
-          py::arg("average"), py::arg("out").noconvert(), py::arg("n_threads"));
+          py::arg("average"), py::arg("out").noconvert(), py::arg("warm"), py::arg("n_threads"));
     m.def("local_jacobian", &jacobian<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
           py::arg("first").noconvert(), py::arg("start").noconvert(), py::arg("compact"),
-          py::arg("out").noconvert(), py::arg("n_threads"));
+          py::arg("out").noconvert(), py::arg("warm"), py::arg("n_threads"));
 }
 
 }  // namespace

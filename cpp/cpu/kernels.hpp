@@ -37,11 +37,11 @@ void kernel_of_distances(const Real* distances, std::size_t n, Similarity simila
                          Real* out);
 
 template <typename Real>
-void convert(const double* from, std::size_t n, Real* to) noexcept;
+void put_row(const double* row, std::size_t n, bool past_caches, Real* to) noexcept;
 
 template <typename Real>
-void put_block(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
-               std::size_t n_features, bool compact, Real* to, double* own) noexcept;
+void put_block(const double* rows, const BlockColumns& columns, bool past_caches, Real* to,
+               double* own) noexcept;
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

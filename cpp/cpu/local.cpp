@@ -10,9 +10,11 @@ namespace {
 
 template <typename Real>
 LocalOutcome summed_values(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
-                           Real* out, int n_threads) {
+                           Real* out, bool warm, int n_threads) {
     const std::size_t n_features = kernel.n_features;
     const bool inner = task.average == Average::inner;
+    const bool past = past_caches<Real>(warm, task.molecules.n_molecules * n_features);
+    const auto put_row = kernels_for<Real>(kernels()).put_row;
     const auto finish = [&](std::size_t m, std::size_t n, double* sum, Workspace& workspace) {
         const double factor =
             task.average == Average::sum || n == 0 ? 1 : 1 / static_cast<double>(n);
@@ -24,7 +26,7 @@ LocalOutcome summed_values(const LocalKernel& kernel, const LocalTask& task, con
             kernel.functions->quadratic->features(kernel.parameters.get(), sum, 1,
                                                   workspace.scratch(), row);
         }
-        convert(row, n_features, out + m * n_features);
+        put_row(row, n_features, past, out + m * n_features);
     };
     return sum_over_centers(kernel, task, batch, n_threads, inner, finish);
 }
@@ -32,12 +34,15 @@ LocalOutcome summed_values(const LocalKernel& kernel, const LocalTask& task, con
 }  // namespace
 
 template <typename Real>
-LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real* out,
+LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real* out, bool warm,
                           int n_threads) {
     const Batch batch(kernel, task);
-    if (task.average != Average::none) return summed_values(kernel, task, batch, out, n_threads);
+    if (task.average != Average::none)
+        return summed_values(kernel, task, batch, out, warm, n_threads);
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
+    const bool past = past_caches<Real>(warm, task.n_centers * kernel.n_features);
+    const auto put_row = kernels_for<Real>(kernels()).put_row;
     LowestIndex bad;
     for_each_center(kernel, task, batch, workspaces, 0, task.n_centers, bad,
                     [&](std::size_t k, std::size_t, const Center& center, Workspace& workspace) {
@@ -45,12 +50,15 @@ LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real
                         double* row = in_place(to, workspace.row());
                         kernel.functions->values(kernel.parameters.get(), center,
                                                  workspace.scratch(), row);
-                        convert(row, kernel.n_features, to);
+                        // What is in place was hidden behind the arithmetic.
+                        if (!std::is_same_v<Real, double>)
+                            put_row(row, kernel.n_features, past, to);
                     });
     return {bad.value()};
 }
 
-template LocalOutcome local_values<float>(const LocalKernel&, const LocalTask&, float*, int);
-template LocalOutcome local_values<double>(const LocalKernel&, const LocalTask&, double*, int);
+template LocalOutcome local_values<float>(const LocalKernel&, const LocalTask&, float*, bool, int);
+template LocalOutcome local_values<double>(const LocalKernel&, const LocalTask&, double*, bool,
+                                           int);
 
 }  // namespace molkern

@@ -15,10 +15,11 @@ namespace {
 template <typename Real>
 class BlockWriter {
   public:
-    BlockWriter(const LocalKernel& kernel, std::size_t most, bool compact)
+    BlockWriter(const LocalKernel& kernel, std::size_t most, bool compact, bool past_caches)
         : kernel_(kernel),
           put_block_(kernels_for<Real>(kernels()).put_block),
           compact_(compact),
+          past_caches_(past_caches),
           ranges_(kernel.species.size() + 1),
           rows_(3 * kernel.n_features * (kernel.functions->together ? most : 1) + lane_padding),
           own_(3 * kernel.n_features) {
@@ -55,8 +56,9 @@ class BlockWriter {
     }
 
     void put(std::size_t s, const double* rows, Real* to, double* own) const {
-        put_block_(rows, ranges_[s].data(), ranges_[s].size(), kernel_.n_features, compact_, to,
-                   own);
+        const std::vector<ColumnRange>& ranges = ranges_[s];
+        const BlockColumns columns{ranges.data(), ranges.size(), kernel_.n_features, compact_};
+        put_block_(rows, columns, past_caches_, to, own);
     }
 
     std::size_t block_size(std::size_t s) const {
@@ -68,7 +70,7 @@ class BlockWriter {
 
     const LocalKernel& kernel_;
     decltype(KernelsFor<Real>::put_block) put_block_;
-    bool compact_;
+    bool compact_, past_caches_;
     std::vector<std::vector<ColumnRange>> ranges_;  // [n_species + 1], the last of the centre
     std::vector<double> rows_, own_;
     const Center* center_ = nullptr;
@@ -126,10 +128,12 @@ LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
     const Centers centers(task);
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
+    const auto n_values = static_cast<std::size_t>(blocks.start[task.n_centers]);
+    const bool past = past_caches<Real>(blocks.warm, n_values);
     std::vector<BlockWriter<Real>> writers;
     writers.reserve(workspaces.size());
     for (std::size_t t = 0; t < workspaces.size(); ++t)
-        writers.emplace_back(kernel, batch.search.most(), blocks.compact);
+        writers.emplace_back(kernel, batch.search.most(), blocks.compact, past);
     LowestIndex bad;
     for_each_center(
         kernel, task, batch, workspaces, 0, task.n_centers, bad,

@@ -148,6 +148,13 @@ inline std::vector<Workspace> workspaces_for(const LocalKernel& kernel, const Ba
                                   Workspace(kernel, batch.search.most()));
 }
 
+// Whether a result is written past the caches: memory that was used before, and more of it than
+// they hold. Pages that the system has just cleared are in the caches.
+template <typename Real>
+bool past_caches(bool warm, std::size_t n_values) {
+    return warm && n_values * sizeof(Real) >= std::size_t{16} << 20;
+}
+
 // Where a kernel writes: the result itself if it is of the same type.
 template <typename Real>
 double* in_place(Real* result, [[maybe_unused]] double* buffer) {
@@ -155,12 +162,6 @@ double* in_place(Real* result, [[maybe_unused]] double* buffer) {
         return result;
     else
         return buffer;
-}
-
-template <typename Real>
-void convert([[maybe_unused]] const double* from, std::size_t n, Real* to) {
-    if (in_place(to, nullptr) == from) return;
-    kernels_for<Real>(kernels()).convert(from, n, to);
 }
 
 }  // namespace molkern::local

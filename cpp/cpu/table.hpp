@@ -11,7 +11,7 @@
 namespace molkern {
 
 struct LocalFunctions;
-struct ColumnRange;
+struct BlockColumns;
 
 /// Molecules handed to the eigenvalue solver at a time: one per lane of two of the widest vectors.
 constexpr std::size_t eigenvalue_lanes = 16;
@@ -55,11 +55,12 @@ struct KernelsFor {
     void (*squared_norms)(const Real* x, std::size_t n, std::size_t n_features, Real* norms);
     void (*from_distances)(const Real* distances, std::size_t n, Similarity similarity, Real scale,
                            Real* out);
-    void (*convert)(const double* from, std::size_t n, Real* to) noexcept;
-    /// Writes a block of a Jacobian, rows [3, n_features]: the columns of the ranges, or all, the
-    /// others as zeros; and subtracts it from `own` [3, n_features] where that is not null.
-    void (*put_block)(const double* rows, const ColumnRange* ranges, std::size_t n_ranges,
-                      std::size_t n_features, bool compact, Real* to, double* own) noexcept;
+    /// Rounds to the type of the result, perhaps writing past the caches.
+    void (*put_row)(const double* row, std::size_t n, bool past_caches, Real* to) noexcept;
+    /// The same for a block of a Jacobian, rows [3, n_features], which is subtracted from `own`, of
+    /// the same shape, where that is not null.
+    void (*put_block)(const double* rows, const BlockColumns& columns, bool past_caches, Real* to,
+                      double* own) noexcept;
 };
 
 struct Kernels {

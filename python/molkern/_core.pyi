@@ -157,6 +157,7 @@ def local_values(
     centers: npt.NDArray[np.int64] | None,
     average: str,
     out: npt.NDArray[Any],
+    warm: bool,
     n_threads: int | None,
 ) -> None: ...
 def local_vjp(
@@ -197,5 +198,6 @@ def local_jacobian(
     start: npt.NDArray[np.int64],
     compact: bool,
     out: npt.NDArray[Any],
+    warm: bool,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...

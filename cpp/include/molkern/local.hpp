@@ -133,11 +133,12 @@ struct LocalOutcome {
 
 /// Features. Bitwise the same for any number of threads and any division into batches.
 ///
-/// out   [n_centers, n_features], or [n_molecules, n_features] with an average
+/// out    [n_centers, n_features], or [n_molecules, n_features] with an average
+/// warm   whether that memory was used before
 ///
 /// The caller has checked shapes and species. Throws std::bad_alloc.
 template <typename Real>
-LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real* out,
+LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real* out, bool warm,
                           int n_threads);
 
 /// Gradient of the sum of cotangent * features with respect to positions, and to strain.
@@ -159,6 +160,13 @@ struct ColumnRange {
     std::size_t begin, end;
 };
 
+/// Columns of a block that are not zero; `compact`: others are left out.
+struct BlockColumns {
+    const ColumnRange* ranges;
+    std::size_t n_ranges, n_features;
+    bool compact;
+};
+
 /// Columns that depend on the neighbours of species s of a centre, or with s = n_species on the
 /// centre itself; ascending, as few ranges as possible. No more than groups, or one.
 void columns_of(const LocalKernel& kernel, const Center& center, std::size_t s,
@@ -172,6 +180,7 @@ void columns_of(const LocalKernel& kernel, const Center& center, std::size_t s,
 /// center    [n_blocks]                row of `centers` (of the features)
 /// atom      [n_blocks]                row of the batch; an atom may come several times (images)
 /// values    of each block [3, its number of columns]
+/// warm      whether that memory was used before
 template <typename Real>
 struct JacobianBlocks {
     const std::int64_t* first;
@@ -180,6 +189,7 @@ struct JacobianBlocks {
     std::int64_t* center;
     std::int64_t* atom;
     Real* values;
+    bool warm;
 };
 
 /// Derivatives of the features of each centre with respect to the positions of atoms. `average` is

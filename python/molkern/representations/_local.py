@@ -108,13 +108,14 @@ class LocalRepresentation(Representation):
         rows = _rows(centers)
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         dtype = real_type(self.dtype)
+        warm = out is not None
         if out is None:
             require_bytes(shape, dtype, f"{type(self).__name__}.transform")
             out = np.empty(shape, dtype)
         else:
             checked_out(out, shape, dtype)
         _core.local_values(
-            self._kernel, *_arrays(batch), rows, self._average_name(), out, self.n_threads
+            self._kernel, *_arrays(batch), rows, self._average_name(), out, warm, self.n_threads
         )
         return out
 
@@ -223,9 +224,16 @@ class LocalRepresentation(Representation):
         else:
             layout = Layout.dense(counts, self._kernel)
         values = self._room(layout.shape, out)
-        flat = values.reshape(-1)
         center, atom = _core.local_jacobian(
-            self._kernel, *arrays, rows, layout.first, layout.start, compact, flat, self.n_threads
+            self._kernel,
+            *arrays,
+            rows,
+            layout.first,
+            layout.start,
+            compact,
+            values.reshape(-1),
+            out is not None,
+            self.n_threads,
         )
         return layout.jacobian(center, atom, values, batch.n_atoms)
 
