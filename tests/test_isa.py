@@ -13,21 +13,22 @@ CODE = """
 import sys
 import numpy as np, molkern as mk
 
+from all_representations import CASES, DTYPES, ELEMENTS, cotangent
+
 rng = np.random.default_rng(1)
-molecules = [(rng.integers(1, 17, n), rng.uniform(0, 8, (n, 3))) for n in rng.integers(0, 40, 90)]
+sizes = rng.integers(0, 40, 60)
+molecules = [(rng.choice(ELEMENTS, n), rng.uniform(0, 8, (n, 3))) for n in sizes]
 structures = mk.Structures.from_arrays(molecules)
 x = rng.normal(size=(70, 33))
 results = {}
-for dtype in ("float64", "float32"):
-    for permutation in ("row_norm", "random", "eigenspectrum", "none"):
-        model = mk.CoulombMatrix(permutation=permutation, random_state=0, dtype=dtype)
-        features = model.fit_transform(structures)
-        results[f"coulomb_matrix {permutation} {dtype}"] = features
-        if permutation != "eigenspectrum" and dtype == "float64":
-            results[f"coulomb_matrix {permutation} vjp"] = model.vjp(structures, features)
-    bags = mk.BagOfBonds(dtype=dtype).fit(structures)
-    results[f"bag_of_bonds {dtype}"] = bags.transform(structures)
-results["bag_of_bonds vjp"] = bags.vjp(structures, np.cos(bags.transform(structures)))
+for name, cls, parameters in CASES:
+    for dtype in DTYPES:
+        model = cls(**parameters, dtype=dtype).fit(structures)
+        results[f"{name} {dtype}"] = model.transform(structures)
+    # Single eigenvalues have no derivatives where they are degenerate.
+    if "eigenspectrum" not in name:
+        results[f"{name} vjp"] = model.vjp(structures, cotangent(model, structures))
+        results[f"{name} jacobian float32"] = model.jacobian(structures[:5]).values
 for dtype in ("float64", "float32"):
     for name in ("gaussian", "laplacian"):
         kernel = getattr(mk.kernels, name)
@@ -41,7 +42,7 @@ np.savez(sys.argv[1], **results)
 def run(level, path):
     return subprocess.run(
         [sys.executable, "-c", CODE, str(path), level],
-        env={**os.environ, "MOLKERN_ISA": level},
+        env={**os.environ, "MOLKERN_ISA": level, "PYTHONPATH": os.path.dirname(__file__)},
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import molkern as mk
-from all_representations import DTYPES, IDS, MODELS
+from all_representations import DTYPES, ELEMENTS, MODELS, cotangent, every_model, is_local
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +20,25 @@ def many():
     rng = np.random.default_rng(5)
     sizes = rng.integers(0, 30, 700)
     return mk.Structures.from_arrays(
-        [(rng.integers(1, 9, n), rng.uniform(0, 9, (n, 3))) for n in sizes]
+        [(rng.choice(ELEMENTS, n), rng.uniform(0, 9, (n, 3))) for n in sizes]
     )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("cls", "parameters"), MODELS, ids=IDS)
+@every_model
 def test_representations_are_bitwise_equal(cls, parameters, dtype, many):
-    expected = cls(**parameters, dtype=dtype, n_threads=1).fit_transform(many)
+    batch = many[:100] if is_local(cls) else many
+
+    def results(n_threads):
+        model = cls(**parameters, dtype=dtype, n_threads=n_threads).fit(batch)
+        yield model.transform(batch)
+        yield model.vjp(batch, cotangent(model, batch))
+        yield model.jacobian(batch[:30]).values
+
+    expected = list(results(1))
     for n_threads in (2, 7, None):
-        result = cls(**parameters, dtype=dtype, n_threads=n_threads).fit_transform(many)
-        np.testing.assert_array_equal(result, expected)
+        for result, wanted in zip(results(n_threads), expected, strict=True):
+            np.testing.assert_array_equal(result, wanted)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -54,12 +62,19 @@ def test_laplacian_of_two_rows_does_not_depend_on_the_others():
 
 
 def test_one_object_in_many_python_threads(many):
-    models = [cls(**parameters).fit(many) for cls, parameters in MODELS]
-    expected = [model.transform(many) for model in models]
+    batch = many[:100]
+    models = [cls(**parameters).fit(batch) for cls, parameters in MODELS]
+
+    def results(model):
+        rows = model.transform(batch)
+        return rows, model.vjp(batch, rows)
+
+    expected = [results(model) for model in models]
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda model: model.transform(many), models * 4))
-    for k, result in enumerate(results):
-        np.testing.assert_array_equal(result, expected[k % len(models)])
+        found = list(pool.map(results, models * 3))
+    for k, arrays in enumerate(found):
+        for array, wanted in zip(arrays, expected[k % len(models)], strict=True):
+            np.testing.assert_array_equal(array, wanted)
 
 
 def run(code, **environment):
