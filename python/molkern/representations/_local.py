@@ -304,6 +304,8 @@ def _rows(centers: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
     if centers is None:
         return None
     rows = np.asarray(centers)
+    if rows.shape == (0,):
+        return np.empty(0, np.int64)  # no type tells that a list without elements is one of rows
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise ValueError(
             f"centers: expected a list of rows, found {rows.dtype} of shape {rows.shape}"
