@@ -157,9 +157,9 @@ def test_positions_that_became_nonsense_raise(cls, parameters, structures):
     for bad in (np.nan, np.inf, -np.inf):
         structures.positions[structures.offsets[3] + 2, 1] = bad
         for call in calls(model, structures, gX):
-            with pytest.raises(ValueError, match="positions: expected finite .* in molecule 3"):
+            with pytest.raises(ValueError, match=r"positions: expected finite .* in molecule 3"):
                 call()
-        with pytest.raises(ValueError, match="positions: expected finite .* in molecule 3"):
+        with pytest.raises(ValueError, match=r"positions: expected finite .* in molecule 3"):
             neighbor_list(structures, 3.0)
 
 
