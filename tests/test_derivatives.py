@@ -226,6 +226,20 @@ def test_periodic_vjp_is_the_jacobians_product(cls, parameters, crystals):
     np.testing.assert_allclose(dense, expected, rtol=0, atol=1e-11 * scale)
 
 
+@every_local_model
+def test_compact_blocks_are_the_dense_ones(cls, parameters, crystals):
+    model = cls(**parameters).fit(crystals)
+    dense, compact = model.jacobian(crystals), model.jacobian(crystals, compact=True)
+    assert compact.values.size < dense.values.size
+    np.testing.assert_array_equal(compact.center, dense.center)
+    np.testing.assert_array_equal(compact.atom, dense.atom)
+    for k in range(len(dense.atom)):
+        columns, values = compact.block(k)
+        np.testing.assert_array_equal(values, dense.values[k][:, columns])
+        others = np.delete(dense.values[k], columns, axis=1)
+        assert not others.any()
+
+
 @every_atomic_model
 def test_chosen_centers(cls, parameters, structures):
     """All atoms are moved, whichever are represented."""

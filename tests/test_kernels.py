@@ -262,6 +262,22 @@ def test_integers_and_other_layouts_are_converted():
     )
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["gaussian", "laplacian", "linear", "polynomial"])
+def test_inputs_are_only_read(name, dtype):
+    """Means of columns are subtracted from a copy; a read-only array will do."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(5.0, 1.0, (n, 7)).astype(dtype) for n in (30, 20))
+    kept = x.copy(), y.copy()
+    parameters = {"sigma": 2.0} if name in ("gaussian", "laplacian") else {}
+    kernel = getattr(kernels, name)
+    expected = kernel(x, y, **parameters)
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(y, kept[1])
+    x.flags.writeable = y.flags.writeable = False
+    np.testing.assert_array_equal(kernel(x, y, **parameters), expected)
+
+
 @pytest.mark.parametrize("molecule", ["ethanol", "benzene", "aspirin"])
 @pytest.mark.parametrize("name", ["gaussian", "laplacian"])
 def test_float32_on_trajectories(shared_data, molecule, name):

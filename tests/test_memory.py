@@ -79,22 +79,24 @@ def test_memory_of_neighbors_stays_flat(structures):
 
 
 @needs_proc
-@pytest.mark.parametrize("name", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("name", ["gaussian", "laplacian", "linear", "polynomial"])
 def test_memory_of_kernels_stays_flat(name):
     x = np.random.default_rng(0).normal(size=(64, 8))
     kernel = getattr(mk.kernels, name)
-    assert growth(lambda: kernel(x, sigma=1.0), 1000) < 2_000_000
+    width = {"sigma": 1.0} if name in ("gaussian", "laplacian") else {}
+    assert growth(lambda: kernel(x, **width), 1000) < 2_000_000
 
 
 PEAK = """
-import sys
 import numpy as np
 import molkern as mk
 
 def peak():
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+"""
 
+ATOMS = """
 rng = np.random.default_rng(0)
 grid = 1.5 * np.stack(np.meshgrid(*[np.arange(16)] * 3), -1).reshape(-1, 3)
 numbers = rng.choice([1, 6, 7, 8], len(grid))
@@ -138,7 +140,7 @@ def test_memory_of_sums_and_their_gradients_is_that_of_the_atoms(name):
     """4096 atoms: all their rows would be 60 MB or more, their Jacobian a hundred times that."""
 
     def measured(model):
-        code = textwrap.dedent(PEAK).replace("{model}", model)
+        code = textwrap.dedent(PEAK + ATOMS).replace("{model}", model)
         result = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
         )
@@ -150,6 +152,30 @@ def test_memory_of_sums_and_their_gradients_is_that_of_the_atoms(name):
     # The same for all: what is kept of the pairs of atoms, 160 bytes each. Not: what two threads
     # work with, some rows each.
     assert memory_of_many - memory_of_few < 8e6
+
+
+MANY = """
+lonely = 10.0 * np.stack(np.meshgrid(*[np.arange(5)] * 3), -1).reshape(-1, 3)
+n = 1400
+batch = mk.Structures(np.ones(125 * n, int), np.tile(lonely, (n, 1)), range(0, 125 * n + 1, 125))
+functions = [(0.001 * k, 0.0) for k in range(5000)]
+model = mk.ACSF(r_cut=3.0, g2=functions, average="sum", dtype="float32").fit(batch)
+before = peak()
+rows = model.transform(batch)
+print(rows.nbytes, peak() - before)
+"""
+
+
+@needs_proc
+def test_memory_of_sums_of_many_structures_is_that_of_the_result():
+    """Each is summed in two blocks of 40 kB: 112 MB of them must not be there at a time."""
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK + MANY], capture_output=True, text=True, check=True, timeout=120
+    )
+    size, found = map(int, result.stdout.split())
+    assert size == 1400 * 5001 * 4
+    # What is kept of the sums is bounded by 32 MiB.
+    assert found < size + 45e6
 
 
 def needs_gibibytes(n):

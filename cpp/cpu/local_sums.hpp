@@ -8,6 +8,9 @@ namespace molkern::local {
 // A structure is summed in blocks of so many centres at least, and in no more blocks than this.
 constexpr std::size_t centers_per_block = 64;
 constexpr std::size_t most_blocks = 256;
+// Structures are summed in groups whose blocks have no more values than this together (32 MB), or
+// one by one: a batch of many structures of many blocks needs no more memory than one of them.
+constexpr std::size_t most_kept = std::size_t{1} << 22;
 
 // A block of centres of one structure, summed in order.
 struct Block {
@@ -64,6 +67,32 @@ inline void add_centers(const LocalKernel& kernel, const LocalTask& task, const 
     if (n_sets > 0) quadratic->features(parameters, sets, n_sets, workspace.scratch(), sum);
 }
 
+// Blocks begin .. end - 1 of whole structures, and where the sum of each is kept until all of its
+// structure are there: nowhere if it is the only one.
+struct Group {
+    static constexpr std::size_t alone = static_cast<std::size_t>(-1);
+
+    Group(const std::vector<Block>& blocks, std::size_t from, std::size_t size)
+        : begin(from), end(from), n_kept(0) {
+        while (end < blocks.size()) {
+            std::size_t next = end + 1;
+            while (next < blocks.size() && blocks[next].molecule == blocks[end].molecule) ++next;
+            const std::size_t n = next - end == 1 ? 0 : next - end;
+            if (end > begin && n > 0 && (n_kept + n) * size > most_kept) return;
+            for (; end < next; ++end) place.push_back(n == 0 ? alone : n_kept++);
+        }
+    }
+
+    std::size_t begin, end, n_kept;
+    std::vector<std::size_t> place;  // [end - begin]
+};
+
+// Blocks that make about centers_per_range centres: two small structures are not worth a thread.
+inline std::size_t blocks_per_range(const LocalTask& task, std::size_t n_blocks) {
+    const std::size_t n = std::max<std::size_t>(task.n_centers, 1);
+    return std::max<std::size_t>(centers_per_range * n_blocks / n, 1);
+}
+
 // Sums features over the centres of each structure, or the sums over neighbours of a quadratic
 // representation; calls finish(m, number of centres, sum, workspace) once for each structure.
 template <typename Finish>
@@ -72,45 +101,42 @@ LocalOutcome sum_over_centers(const LocalKernel& kernel, const LocalTask& task, 
     const std::size_t size = of_neighbors ? kernel.n_sums() : kernel.n_features;
     const Centers centers(task);
     const std::vector<Block> blocks = blocks_of(task);
-    // Only structures of several blocks need their sums kept until all are there.
-    std::vector<std::size_t> place(blocks.size(), 0);
-    std::size_t n_kept = 0;
-    const auto starts = [&](std::size_t b) {
-        return b == 0 || blocks[b - 1].molecule != blocks[b].molecule;
-    };
-    const auto ends = [&](std::size_t b) { return b + 1 == blocks.size() || starts(b + 1); };
-    const auto alone = [&](std::size_t b) { return starts(b) && ends(b); };
-    for (std::size_t b = 0; b < blocks.size(); ++b)
-        if (!alone(b)) place[b] = n_kept++;
-    std::vector<double> kept(n_kept * size);
-    std::vector<Workspace> workspaces = workspaces_for(kernel, batch, blocks.size(), 1, n_threads);
+    const std::size_t grain = blocks_per_range(task, blocks.size());
+    std::vector<Workspace> workspaces =
+        workspaces_for(kernel, batch, blocks.size(), grain, n_threads);
     std::vector<std::vector<double>> sums(workspaces.size(), std::vector<double>(size));
     std::vector<std::vector<double>> sets(workspaces.size(),
                                           std::vector<double>(most_sets * kernel.n_sums()));
+    std::vector<double> kept;
     LowestIndex bad;
     const auto n_of = [&](std::size_t m) { return centers.first(m + 1) - centers.first(m); };
-    auto body = [&](std::size_t begin, std::size_t end, int thread) {
-        const auto t = static_cast<std::size_t>(thread);
-        for (std::size_t b = begin; b < end; ++b) {
-            double* sum = alone(b) ? sums[t].data() : kept.data() + place[b] * size;
-            std::fill(sum, sum + size, 0.0);
-            add_centers(kernel, task, batch, blocks[b], of_neighbors, workspaces[t], sets[t].data(),
-                        sum, bad);
+    for (std::size_t from = 0; from < blocks.size();) {
+        const Group group(blocks, from, size);
+        kept.resize(group.n_kept * size);
+        auto body = [&](std::size_t begin, std::size_t end, int thread) {
+            const auto t = static_cast<std::size_t>(thread);
+            for (std::size_t b = begin; b < end; ++b) {
+                const Block& block = blocks[from + b];
+                const bool alone = group.place[b] == Group::alone;
+                double* sum = alone ? sums[t].data() : kept.data() + group.place[b] * size;
+                std::fill(sum, sum + size, 0.0);
+                add_centers(kernel, task, batch, block, of_neighbors, workspaces[t], sets[t].data(),
+                            sum, bad);
+                if (alone) finish(block.molecule, n_of(block.molecule), sum, workspaces[t]);
+            }
+        };
+        parallel_for(group.end - from, grain, static_cast<int>(workspaces.size()), body);
+        double* sum = kept.data();
+        for (std::size_t b = from; b < group.end; ++b) {
+            if (group.place[b - from] == Group::alone) continue;
             const std::size_t m = blocks[b].molecule;
-            if (alone(b)) finish(m, n_of(m), sum, workspaces[t]);
+            if (b + 1 < group.end && blocks[b + 1].molecule == m)
+                for (std::size_t f = 0; f < size; ++f) sum[size + f] += sum[f];
+            else
+                finish(m, n_of(m), sum, workspaces[0]);
+            sum += size;
         }
-    };
-    parallel_for(blocks.size(), 1, static_cast<int>(workspaces.size()), body);
-    for (std::size_t b = 0; b < blocks.size(); ++b) {
-        if (alone(b)) continue;
-        double* sum = kept.data() + place[b] * size;
-        const std::size_t m = blocks[b].molecule;
-        if (ends(b)) {
-            finish(m, n_of(m), sum, workspaces[0]);
-        } else {
-            double* next = kept.data() + place[b + 1] * size;
-            for (std::size_t f = 0; f < size; ++f) next[f] = sum[f] + next[f];
-        }
+        from = group.end;
     }
     return {bad.value()};
 }
