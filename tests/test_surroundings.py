@@ -108,7 +108,8 @@ def test_unused_species_only_add_named_columns_of_zeros(cls, parameters, structu
         found[:, columns], expected, rtol=0, atol=1e-14 * np.abs(expected).max()
     )
     others = np.setdiff1d(np.arange(len(more)), columns)
-    assert len(others) > 0
+    # Of the sum of all species there is one, however many they are.
+    assert len(others) > 0 or parameters.get("compression") == "mu2"
     assert not found[:, others].any()
     for column in others:
         elements = re.findall(r"[A-Z][a-z]?(?=[,);\- ])", more[column].removeprefix("p"))
@@ -311,9 +312,9 @@ def test_pairs_of_elements_are_all_there():
 @every_local_model
 def test_result_too_large_says_its_bytes(cls, parameters):
     model = fitted(cls, parameters, ELEMENTS)
-    atoms = 1 << 19
-    grid = np.stack(np.meshgrid(*[50.0 * np.arange(128)] * 2, 50.0 * np.arange(32)), -1)
-    batch = Structures(np.ones(atoms, int), grid.reshape(-1, 3), np.arange(0, atoms + 1, 1))
+    # Smaller results are not asked about.
+    atoms = (1 << 28) // (8 * model.n_features_out_) + 1
+    batch = Structures(np.ones(atoms, int), np.zeros((atoms, 3)), np.arange(atoms + 1))
     model.n_threads = 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("molkern._arrays.available_bytes", lambda: 10_000_000)
