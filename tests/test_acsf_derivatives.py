@@ -250,3 +250,23 @@ def test_every_instruction_set_equals_baseline(level, tmp_path):
             np.testing.assert_allclose(
                 found[name], baseline[name], rtol=0, atol=1e-13 * scale, err_msg=name
             )
+
+
+MEMORY = """
+import resource, numpy as np, molkern as mk
+n = 8000
+line = np.arange(n)[:, None] * [0.01, 0.0, 0.0]
+model = mk.ACSF(r_cut=100.0).fit([([1], [[0, 0, 0]])])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+gX = np.ones((2048, 1))
+model.vjp([(np.ones(n, int), line)], gX, centers=range(2048))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_memory_of_vjp_does_not_grow_with_neighbors():
+    # All at once, the gradients of 2048 centres with 8000 neighbours each would be 524 MB.
+    command = [sys.executable, "-c", MEMORY]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) < 300_000  # kB

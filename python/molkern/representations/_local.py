@@ -98,7 +98,8 @@ class LocalRepresentation(Representation):
         Raises
         ------
         ValueError
-            For a species that was not fitted, coincident atoms, a wrong ``out`` or ``centers``.
+            For a species that was not fitted, coincident atoms, a wrong ``out`` or ``centers``, and
+            where neighbours can not be searched (see ``neighbors.neighbor_list``).
         MemoryError
             If the result does not fit in memory, with its size in bytes.
         """
