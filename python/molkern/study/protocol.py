@@ -168,7 +168,7 @@ def compare(
         check_kernel(name)
     _require_different([models.specification(model) for model in fresh], kernels)
     store = store if store is None or isinstance(store, Store) else Store(store)
-    plan = _plan(
+    plan = checked_plan(
         data,
         sizes=sizes,
         property=property,
@@ -199,7 +199,7 @@ def _require_different(specifications: list[dict[str, Any]], kernels: Sequence[s
             raise ValueError(f"{name}: expected different ones, found twice: {repeated[0]}")
 
 
-def _plan(
+def checked_plan(
     data: Dataset,
     *,
     sizes: Sequence[int] | None,

@@ -8,15 +8,18 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import molkern
 from molkern.datasets import Dataset
+from molkern.structures import Structures
 
-__all__ = ["VALUES_VERSION", "Store", "canonical", "data_hash"]
+__all__ = ["VALUES_VERSION", "Store", "arrays_hash", "canonical", "data_hash", "structures_hash"]
 
 # Raised with every change that alters numbers: stored results of another version are not used.
 VALUES_VERSION = 1
@@ -41,10 +44,22 @@ def data_hash(data: Dataset, name: str) -> str:
     splits; not names, units or comments.
     """
     structures = data.structures
-    arrays = [structures.numbers, structures.positions, structures.offsets]
+    arrays: list[npt.NDArray[Any] | None] = [structures.numbers, structures.positions]
+    arrays += [structures.offsets]
     arrays += [data.targets[name], structures.cells, structures.pbc]
     arrays += list(data.folds or ())
     arrays += [part for split in data.splits or () for part in split]
+    return arrays_hash(arrays)
+
+
+def structures_hash(structures: Structures) -> str:
+    """SHA-256 of numbers, positions, offsets, cells and periodicity."""
+    s = structures
+    return arrays_hash([s.numbers, s.positions, s.offsets, s.cells, s.pbc])
+
+
+def arrays_hash(arrays: Sequence[npt.NDArray[Any] | None]) -> str:
+    """SHA-256 of types, shapes and values, the same on every machine."""
     digest = hashlib.sha256()
     for values in arrays:
         if values is None:
