@@ -1,33 +1,41 @@
-"""The command ``molkern``: compare representations on data, look after data, describe itself.
+"""The command ``molkern``: compare representations, measure their cost, look after data.
 
 Wrong input gives one line on stderr and exit code 2; ``MOLKERN_DEBUG=1`` shows the traceback, too.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import os
 import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 try:
     import typer
 
-    from molkern import cli_data, terminal
+    from molkern import cli_data, cli_scaling, terminal
 except ImportError as error:  # the compiled package is useful without the command line
     _MISSING: ImportError | None = error
 else:
     _MISSING = None
 
+from molkern.cli_options import (
+    at_least,
+    integers,
+    names,
+    no_empty_folders,
+    one_of,
+    writable,
+)
+
 if TYPE_CHECKING:
     from molkern.datasets import Dataset
-    from molkern.study import Result
+    from molkern.study import Measurements, Result
 
 __all__ = ["main"]
 
@@ -126,6 +134,7 @@ def _app() -> Any:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_root)
     app.command()(compare)
+    app.command()(cli_scaling.scaling)
     app.add_typer(cli_data.data_app(), name="data")
     app.command()(info)
     return app
@@ -172,6 +181,9 @@ def compare(
         Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
     ] = None,
     n_threads: Annotated[int | None, typer.Option(help="Default: all allowed cores.")] = None,
+    cost: Annotated[
+        bool, typer.Option(help="Measure what representations, training and prediction cost.")
+    ] = True,
 ) -> None:
     """Learning curves and cost of every representation on DATA, and a report.
 
@@ -180,14 +192,15 @@ def compare(
     """
     from molkern import study
 
-    chosen = _names("representations", representations, list(study.REPRESENTATIONS))
+    chosen = names("representations", representations, list(study.REPRESENTATIONS))
     options: dict[str, Any] = {
-        "kernels": _names("kernels", kernels, ["laplacian", "gaussian"]),
-        "sizes": _integers("sizes", sizes, 1),
-        "seeds": _integers("seeds", seeds, 0),
-        "baseline": _one_of("baseline", baseline, ["none", "mean", "elements"]),
-        "n_tune": _at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
-        "n_threads": _at_least("n-threads", n_threads, 1),
+        "kernels": names("kernels", kernels, ["laplacian", "gaussian"]),
+        "sizes": integers("sizes", sizes, 1),
+        "seeds": integers("seeds", seeds, 0),
+        "baseline": one_of("baseline", baseline, ["none", "mean", "elements"]),
+        "n_tune": at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
+        "n_threads": at_least("n-threads", n_threads, 1),
+        "cost": cost,
     }
     if data is None:
         options |= {name: options[name] or value for name, value in _QUICK.items()}
@@ -234,8 +247,8 @@ def _compare_one(
     from molkern import study
 
     store = store or folder / "store"
-    with _no_empty_folders(folder, store):
-        _writable(folder)
+    with no_empty_folders(folder, store):
+        writable(folder)
         options["store"] = study.Store(store)
         terminal.describe(dataset)
         return _study_and_report(dataset, chosen, options, folder)
@@ -246,16 +259,36 @@ def _study_and_report(
 ) -> Result:
     from molkern import report, study
 
+    costs = None
+    measuring = options.pop("cost")
     try:
         with terminal.ProgressBars() as bars:
             result = study.compare(dataset, chosen, progress=bars, **options)
-        files = report.write(result, folder)
+        if measuring:
+            costs = _measure(dataset, chosen, options)
+        files = report.write(result, folder, costs=costs)
     except KeyboardInterrupt:
         place = options["store"].folder
         message = f"interrupted; finished results are in {place}, the same command continues"
         raise typer.Exit(_fail(message, code=130)) from None
-    terminal.show(result, files)
+    terminal.show(result, files, costs)
     return result
+
+
+def _measure(dataset: Dataset, chosen: list[str] | None, options: dict[str, Any]) -> Measurements:
+    """What the models of the comparison cost; on one thread unless a number is given."""
+    from molkern import study
+
+    given = {name: value for name, value in options.items() if name != "seeds"}
+    with terminal.ProgressBars() as bars:
+        return study.cost(
+            dataset,
+            chosen,
+            operations=("values", "vjp", "train", "predict"),
+            sources=("structures", "ase"),
+            progress=bars,
+            **{**given, "n_threads": given["n_threads"] or 1},
+        )
 
 
 def info() -> None:
@@ -270,8 +303,8 @@ def info() -> None:
         facts["cache"] = cache.cache_folder()
     except ImportError as missing:
         facts["cache"] = str(missing)
-    for extra, names in _EXTRAS.items():
-        for name in names:
+    for extra, packages in _EXTRAS.items():
+        for name in packages:
             try:
                 facts[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
@@ -303,62 +336,3 @@ def _folder_name(dataset: Dataset, property: str | None) -> str:
         if dataset.default_target != usual and scalars != [dataset.default_target]:
             name = f"{name}-{dataset.default_target}"
     return re.sub(r"[^\w.+-]", "_", name)
-
-
-def _names(option: str, text: str | None, known: list[str]) -> list[str] | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise ValueError(f"--{option}: expected one of {', '.join(known)}, found {text!r}")
-    for name in names:
-        _one_of(option, name, known)
-    return names
-
-
-def _one_of(option: str, name: str | None, known: list[str]) -> str | None:
-    if name is not None and name not in known:
-        raise ValueError(f"--{option}: expected one of {', '.join(known)}, found {name!r}")
-    return name
-
-
-def _integers(option: str, text: str | None, least: int) -> list[int] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= least for part in parts):
-        raise ValueError(
-            f"--{option}: expected integers of at least {least} with commas, found {text!r}"
-        )
-    return [int(part) for part in parts]
-
-
-def _at_least(option: str, value: int | None, least: int, why: str = "") -> int | None:
-    if value is not None and value < least:
-        raise ValueError(f"--{option}: expected at least {least}{why}, found {value}")
-    return value
-
-
-@contextlib.contextmanager
-def _no_empty_folders(*folders: Path) -> Iterator[None]:
-    """Remove at the end what was made of these folders, and of those around them, and is empty."""
-    around = {place for folder in folders for place in (folder, *folder.parents)}
-    new = sorted((p for p in around if not p.exists()), key=lambda p: len(p.parts), reverse=True)
-    try:
-        yield
-    finally:
-        for place in new:
-            with contextlib.suppress(OSError):  # not made, or not empty
-                place.rmdir()
-
-
-def _writable(folder: Path) -> Path:
-    """The folder, made; find out before computing that the report can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{os.getpid()}.tmp"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise OSError(f"--out: cannot write to the folder {folder}: {error.strerror}") from error
-    return folder

@@ -14,17 +14,30 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from molkern.datasets import Availability, Dataset
-    from molkern.study import Progress as Step
-    from molkern.study import Result
+    import pandas as pd
 
-__all__ = ["BuildBar", "ProgressBars", "describe", "pairs", "show", "show_available", "show_built"]
+    from molkern.datasets import Availability, Dataset
+    from molkern.study import Measurements, Result
+    from molkern.study import Progress as Step
+
+__all__ = [
+    "BuildBar",
+    "ProgressBars",
+    "describe",
+    "pairs",
+    "show",
+    "show_available",
+    "show_built",
+    "show_scaling",
+]
 
 _STAGES = {
     "representation": "representation",
     "kernel": "distances and kernel",
     "tune": "choice of sigma and alpha",
     "fit": "learning curve",
+    "cost": "time and memory",
+    "scaling": "time and memory",
 }
 
 
@@ -73,6 +86,8 @@ class ProgressBars:
         if step.stage in self._share:
             self._share[step.stage] = step.completed / max(step.total, 1)
         done = step.model + sum(self._share.values()) / 2
+        if step.stage in ("cost", "scaling"):
+            done = step.model + step.completed / max(step.total, 1)
         count = f"{step.model + 1} of {step.n_models}"
         self._bars.update(
             self._all, description=step.label, completed=done, total=step.n_models, count=count
@@ -98,28 +113,49 @@ def describe(dataset: Dataset) -> None:
         console.print(Text(f"note: {note}"), soft_wrap=True)
 
 
-def show(result: Result, files: Sequence[Path]) -> None:
+def show(result: Result, files: Sequence[Path], costs: Measurements | None = None) -> None:
     """The result of a comparison: table, words, and where the files are."""
     from molkern import report
 
     console = _console()
-    rows = report.overview(result).drop(columns=["RMSE", "Largest error"])
+    rows = report.overview(result, costs).drop(columns=["RMSE", "Largest error"])
     columns = _fitting({name: [name, *rows[name]] for name in rows.columns}, console.width)
     unit = result.frame["unit"].iloc[0]
     unit = "unit unknown" if unit == "unknown" else unit
-    table = Table(title=Text(f"Mean absolute error, {unit}"), title_justify="left")
-    for name in columns:
-        right = name != "Model"
-        table.add_column(
-            Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold"
-        )
-    for _, row in rows.iterrows():
-        table.add_row(*(Text(row[name]) for name in columns))
-    console.print(table)
-    for sentence in report.sentences(result):
+    _table(console, rows[columns], f"Mean absolute error, {unit}")
+    for sentence in report.sentences(result, costs):
         console.print(Text(sentence))
     if report.origin(result):
         console.print(Text(f"Computed with {report.origin(result)}."))
+    _written(console, files)
+
+
+def show_scaling(measurements: Measurements, files: Sequence[Path]) -> None:
+    """The result of ``molkern scaling``: table, words, notes, and where the files are."""
+    from molkern import report
+
+    console = _console()
+    rows = report.scaling_table(measurements)
+    title = "Cost against size; the largest system of each series"
+    _table(console, rows, title)
+    for sentence in [*report.scaling_sentences(measurements), *measurements.notes]:
+        console.print(Text(sentence))
+    _written(console, files)
+
+
+def _table(console: Console, rows: pd.DataFrame, title: str) -> None:
+    """Rows of text; the first column to the left, and folded where there is little room."""
+    table = Table(title=Text(title), title_justify="left")
+    for k, name in enumerate(rows.columns):
+        table.add_column(
+            Text(name), justify="right" if k else "left", no_wrap=k > 0, overflow="fold"
+        )
+    for row in rows.itertuples(index=False):
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _written(console: Console, files: Sequence[Path]) -> None:
     console.print(Text("\nwritten:"))
     for path in files:
         console.print(Text(f"  {path}"), soft_wrap=True)

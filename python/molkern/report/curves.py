@@ -9,7 +9,6 @@ from molkern.study import Result
 
 __all__ = [
     "KERNEL_NAMES",
-    "STAGES",
     "check",
     "final",
     "label",
@@ -19,7 +18,6 @@ __all__ = [
     "with_scatter",
 ]
 
-STAGES = ("representation", "kernel", "tune", "fit", "predict")
 _ONE_VALUE = ("dataset", "property", "unit", "baseline")
 KERNEL_NAMES = {"laplacian": "Laplacian", "gaussian": "Gaussian"}
 

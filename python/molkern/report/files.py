@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
-from molkern.report.figures import cost, learning_curves
-from molkern.report.page import page
-from molkern.report.style import RC
-from molkern.report.summary import facts, sentences
-from molkern.report.tables import markdown, overview, table
-from molkern.study import Result
+from molkern.report.figures import learning_curves, saved
+from molkern.report.page import TOTAL, page
+from molkern.report.summary import facts, measured_how, sentences
+from molkern.report.tables import descriptors, markdown, overview, table
+from molkern.report.tradeoff import front_table, tradeoff
+from molkern.report.tradeoff_figure import error_against_cost
+from molkern.study import Measurements, Result
 
 __all__ = ["write"]
 
 
 def write(
-    result: Result, folder: str | Path, *, environment: Mapping[str, object] | None = None
+    result: Result,
+    folder: str | Path,
+    *,
+    costs: Measurements | None = None,
+    environment: Mapping[str, object] | None = None,
 ) -> list[Path]:
     """Write figures, tables and page into a folder; each file completely or not at all.
 
@@ -30,16 +31,19 @@ def write(
     result : Result
     folder : str or Path
         Made if it does not exist; files of an earlier report in it are replaced.
+    costs : Measurements, optional
+        Of ``study.cost`` on the same data: what the models cost, and the error against it.
     environment : mapping of str to object, optional
         Further facts about the run for the page.
 
     Returns
     -------
     list of Path
-        ``report.html``, ``learning_curves.png`` and ``.svg``, ``cost.png`` and ``.svg``,
-        ``table.csv`` (one row per model and size), ``table.md`` (one per model), ``results.csv``
-        (one per run) and ``results.json`` (the same with all that is known about the data;
-        ``study.Result.load`` reads it).
+        ``report.html``, ``learning_curves.png`` and ``.svg``, ``table.csv`` (one row per model and
+        size), ``table.md`` (one per model), ``results.csv`` (one per run) and ``results.json`` (the
+        same with all that is known about the data; ``study.Result.load`` reads it); with costs also
+        ``error_against_cost.png`` and ``.svg``, ``costs.csv`` (one row per measurement) and
+        ``costs.json`` (``study.Measurements.load`` reads it).
 
     Raises
     ------
@@ -49,40 +53,38 @@ def write(
         If the folder cannot be written.
     """
     contents: dict[str, bytes] = {
-        "report.html": page(result, environment=environment).encode(),
+        "report.html": page(result, costs=costs, environment=environment).encode(),
     }
-    for name, figure in (("learning_curves", learning_curves(result)), ("cost", cost(result))):
-        contents[f"{name}.png"] = _saved(figure, "png")
-        contents[f"{name}.svg"] = _saved(figure, "svg")
+    figures = {"learning_curves": learning_curves(result)}
+    if costs is not None and len(tradeoff(result, costs)):
+        figures["error_against_cost"] = error_against_cost(result, costs)
+    for name, figure in figures.items():
+        contents[f"{name}.png"] = saved(figure, "png")
+        contents[f"{name}.svg"] = saved(figure, "svg")
     contents["table.csv"] = table(result).to_csv(index=False).encode()
-    contents["table.md"] = _text(result).encode()
+    contents["table.md"] = _text(result, costs).encode()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         temporary = folder / f".{name}.{os.getpid()}.tmp"
         temporary.write_bytes(content)
         temporary.replace(folder / name)
-    saved = [result.save(folder / name) for name in ("results.csv", "results.json")]
-    return [folder / name for name in contents] + saved
+    numbers = [result.save(folder / name) for name in ("results.csv", "results.json")]
+    if costs is not None:
+        numbers += [costs.save(folder / name) for name in ("costs.csv", "costs.json")]
+    return [folder / name for name in contents] + numbers
 
 
-def _saved(figure: Figure, form: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    with rc_context(RC):
-        figure.savefig(buffer, format=form, metadata=metadata)
-    return buffer.getvalue()
-
-
-def _text(result: Result) -> str:
+def _text(result: Result, costs: Measurements | None) -> str:
     """The table to read, with what is needed to understand it."""
     unit = result.frame["unit"].iloc[0]
-    parts = [f"# {result.frame['dataset'].iloc[0]}", *sentences(result), markdown(overview(result))]
-    parts += [
-        f"Errors in {unit}; N = ...: mean absolute error ± standard deviation over the runs; µs "
-        "each: time to represent one structure."
-    ]
-    parts += ["\n".join(f"- {word}: {text}" for word, text in facts(result))]
+    parts = [f"# {result.frame['dataset'].iloc[0]}", *sentences(result, costs)]
+    parts += [markdown(overview(result, costs))]
+    parts += [f"Errors in {unit}; N = ...: mean absolute error ± standard deviation over the runs."]
+    if costs is not None:
+        parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}."]
+        parts += [markdown(descriptors(costs)), f"Times are {measured_how(costs)}."]
+    parts += ["\n".join(f"- {word}: {text}" for word, text in facts(result, costs))]
     if result.notes:
         parts.append("Notes on the data:\n\n" + "\n".join(f"- {note}" for note in result.notes))
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -7,27 +7,41 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 
-from jinja2 import Environment, StrictUndefined
+import pandas as pd
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from molkern.report.curves import check, final
-from molkern.report.figures import cost, learning_curves
+from molkern.report.figures import learning_curves
 from molkern.report.style import INK, PAPER, RC
-from molkern.report.summary import facts, sentences
-from molkern.report.tables import overview
-from molkern.study import Result
+from molkern.report.summary import facts, measured_how, sentences
+from molkern.report.tables import descriptors, overview
+from molkern.report.tradeoff import N_PREDICTED, front_table, tradeoff
+from molkern.report.tradeoff_figure import error_against_cost
+from molkern.study import Measurements, Result
 
-__all__ = ["page"]
+__all__ = ["TOTAL", "inline", "page", "template"]
+
+TOTAL = (
+    f"time to train on N structures, with sigma and alpha given, and to predict {N_PREDICTED} more"
+)
 
 
-def page(result: Result, *, environment: Mapping[str, object] | None = None) -> str:
+def page(
+    result: Result,
+    *,
+    costs: Measurements | None = None,
+    environment: Mapping[str, object] | None = None,
+) -> str:
     """One HTML page: the answer in words, figures, all numbers, and how they were made.
 
     Parameters
     ----------
     result : Result
+    costs : Measurements, optional
+        Of ``study.cost`` on the same data.
     environment : mapping of str to object, optional
         Further facts about the run, such as the number of threads; shown as they are.
 
@@ -43,29 +57,51 @@ def page(result: Result, *, environment: Mapping[str, object] | None = None) -> 
         See :func:`molkern.report.curves.check`.
     """
     frame = check(result)
-    first, rows = frame.iloc[0], overview(result)
+    first, rows = frame.iloc[0], overview(result, costs)
     unit = str(first["unit"])
     largest = int(final(result)["n_train"].iloc[0])
     runs = int(final(result)["n_runs"].min())
     further = [(name, str(value)) for name, value in (environment or {}).items()]
-    template = resources.files("molkern.report").joinpath("page.html.j2").read_text("utf-8")
-    made = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
-    return made.render(
+    return template("page.html.j2").render(
         title=f"{first['dataset']}: which representation?",
         lead=_lead(result),
-        sentences=sentences(result),
-        curves_wide=_inline(learning_curves(result), "c", "Learning curves"),
-        curves_narrow=_inline(learning_curves(result, narrow=True), "d", "Learning curves"),
-        cost_wide=_inline(cost(result), "e", "Cost against error"),
-        cost_narrow=_inline(cost(result, narrow=True), "f", "Cost against error"),
+        sentences=sentences(result, costs),
+        curves_wide=inline(learning_curves(result), "c", "Learning curves"),
+        curves_narrow=inline(learning_curves(result, narrow=True), "d", "Learning curves"),
         many_runs=runs > 1,
         runs=runs,
-        parts=_parts(list(rows.columns), unit, largest, runs),
-        rows=rows.to_dict("records"),
-        largest=largest,
-        facts=[*facts(result), *further],
-        notes=list(result.notes),
+        parts=[(words, rows[names]) for words, names in _parts(rows, unit, largest, runs)],
+        **_cost_parts(result, costs, unit),
+        facts=[*facts(result, costs), *further],
+        notes=[*result.notes, *(() if costs is None else costs.notes)],
     )
+
+
+def _cost_parts(result: Result, costs: Measurements | None, unit: str) -> dict[str, object]:
+    """Pictures and tables of the cost; None where there are none."""
+    empty: dict[str, object] = {
+        "cost_wide": None,
+        "cost_narrow": None,
+        "front": None,
+        "descriptors": None,
+    }
+    if costs is None:
+        return empty
+    parts: dict[str, object] = {**empty, "cost_words": measured_how(costs)}
+    if len(tradeoff(result, costs)):
+        for name, prefix, narrow in (("cost_wide", "e", False), ("cost_narrow", "f", True)):
+            figure = error_against_cost(result, costs, narrow=narrow)
+            parts[name] = inline(figure, prefix, "Error against cost")
+        unit = "unit unknown" if unit == "unknown" else unit
+        words = f"The smallest error at each total cost, cheapest first. Error in {unit}; total: "
+        parts["front"] = (words + TOTAL, front_table(result, costs))
+    sample = costs.metadata.get("n_sample")
+    words = "Features of one structure, their size, and the time to compute them, to compute them "
+    words += "from ASE's objects, and to compute a gradient through them; memory for "
+    words += f"{sample} structures" if sample else "the sample"
+    words += f". Times are {measured_how(costs)}"
+    parts["descriptors"] = (words, descriptors(costs))
+    return parts
 
 
 def _lead(result: Result) -> str:
@@ -76,12 +112,14 @@ def _lead(result: Result) -> str:
     return f"{one} and {two}, kernel ridge regression of {frame['property'].iloc[0]}"
 
 
-def _parts(columns: list[str], unit: str, largest: int, runs: int) -> list[tuple[str, list[str]]]:
+def _parts(rows: pd.DataFrame, unit: str, largest: int, runs: int) -> list[tuple[str, list[str]]]:
     """The table in two parts that fit on a screen, each with its heading."""
+    columns = list(rows.columns)
     unit = "unit unknown" if unit == "unknown" else unit
     sizes = [name for name in columns if name.startswith("N = ")]
     scatter = f" ± standard deviation over {runs} runs" if runs > 1 else ""
     rest = [name for name in columns if name not in sizes]
+    times = "; time to train from structures, sigma and alpha given, and to predict one structure"
     return [
         (
             f"Mean absolute error ({unit}){scatter}, by number of training structures N",
@@ -89,13 +127,21 @@ def _parts(columns: list[str], unit: str, largest: int, runs: int) -> list[tuple
         ),
         (
             f"At N = {largest}: root mean square and largest error ({unit}); exponent of the "
-            "learning curve; time to represent one structure; seconds of one run, all stages",
+            "learning curve" + (times if "Train" in rest else ""),
             rest,
         ),
     ]
 
 
-def _inline(figure: Figure, prefix: str, words: str) -> Markup:
+def template(name: str) -> Template:
+    """A template of this package; all that it is given is escaped."""
+    folder = resources.files("molkern.report")
+    loader = FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8"))
+    made = Environment(autoescape=True, undefined=StrictUndefined, loader=loader)
+    return made.get_template(name)
+
+
+def inline(figure: Figure, prefix: str, words: str) -> Markup:
     """Figure as an SVG element that takes the colours of the page, with names of its own."""
     buffer = io.StringIO()
     with rc_context(RC):

@@ -17,10 +17,11 @@ from molkern.report.curves import (
     wins,
     with_scatter,
 )
-from molkern.study import Result
+from molkern.report.tradeoff import recommendation, seconds
+from molkern.study import Measurements, Result
 from molkern.study.result import ORIGIN
 
-__all__ = ["facts", "origin", "sentences", "unit_words"]
+__all__ = ["facts", "measured_how", "origin", "sentences", "unit_words"]
 
 FEW = 50  # test structures, below which an order of models means little
 _BASELINES = {
@@ -36,18 +37,21 @@ def unit_words(unit: str) -> str:
     return "(unit unknown)" if unit == "unknown" else unit
 
 
-def sentences(result: Result) -> list[str]:
+def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     """What a reader should take home, as plain text; nothing that was not measured.
 
     Parameters
     ----------
     result : Result
+    costs : Measurements, optional
+        Of ``study.cost`` on the same data.
 
     Returns
     -------
     list of str
-        Best model and its error, the distance to the next one and whether it holds in each run,
-        what more data bring, and what the representations cost.
+        With costs first what to take (see `molkern.report.tradeoff.recommendation`); best model
+        and its error, the distance to the next one and whether it holds in each run, what more
+        data bring, and what the representations cost.
 
     Raises
     ------
@@ -68,16 +72,12 @@ def sentences(result: Result) -> list[str]:
     if len(rows) > 1:
         words.append(_comparison(result, rows, unit))
     words += _gain(result, best)
-    seconds = best.filter(like="seconds_").sum()
-    words.append(
-        f"One run of {_name(best)} takes {short(seconds)} s, all stages and what it shares with "
-        "other runs included."
-    )
-    words += _costs(result)
+    words += _choice(best)
+    words += _representing(result, costs)
     n_test = int(frame["n_test"].min())
     if n_test < FEW:
         words.append(f"Tested on {n_test} structures only: too few to tell models apart.")
-    return words
+    return words if costs is None else _joined(words, recommendation(result, costs), best)
 
 
 def _name(row: pd.Series) -> str:
@@ -112,8 +112,30 @@ def _gain(result: Result, best: pd.Series) -> list[str]:
     return [f"For {_name(best)}, twice as many training structures {effect} (slope {slope:.2f})."]
 
 
-def _costs(result: Result) -> list[str]:
+def _joined(words: list[str], recommended: list[str], best: pd.Series) -> list[str]:
+    """What to take, then the accuracy, then what else there is; nothing twice."""
+    if not recommended:
+        return words
+    same = recommended[0].startswith(f"Recommended: {_name(best)}, {best['n_train']} ")
+    return [recommended[0], *words[1 if same else 0 :], *recommended[1:]]
+
+
+def _choice(best: pd.Series) -> list[str]:
+    """Times of a result that came from no study (they are 0) are not worth a sentence."""
+    if not best["seconds_tune"] > 0:
+        return []
+    return [
+        f"The choice of sigma and alpha for {_name(best)} takes {seconds(best['seconds_tune'])}, "
+        "once for each training set."
+    ]
+
+
+def _representing(result: Result, costs: Measurements | None) -> list[str]:
     times = microseconds(result).groupby("representation", sort=False).min().dropna()
+    if costs is not None:
+        rows = costs.frame
+        rows = rows[(rows["operation"] == "values") & (rows["source"] == "structures")]
+        times = 1e6 * rows.groupby("representation", sort=False)["seconds_per_structure"].min()
     if len(times) < 2:
         return []
     low, high = times.idxmin(), times.idxmax()
@@ -123,7 +145,17 @@ def _costs(result: Result) -> list[str]:
     ]
 
 
-def facts(result: Result) -> list[tuple[str, str]]:
+def measured_how(costs: Measurements) -> str:
+    """How the times came about, as the end of a sentence."""
+    counts = sorted(set(costs.frame["n_threads"])) if len(costs.frame) else []
+    on = " and ".join(f"{n} thread{'' if n == 1 else 's'}" for n in counts)
+    return (
+        f"the shortest of several calls{f' on {on}' if on else ''}, in a process of its own; they "
+        "depend on the machine, and on what else runs on it"
+    )
+
+
+def facts(result: Result, costs: Measurements | None = None) -> list[tuple[str, str]]:
     """How it was measured: pairs of a word and its meaning, as plain text.
 
     Returns
@@ -154,6 +186,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("Citation", str(about.get("citation", ""))),
         ("Software", f"molkern {about['molkern']}" if about.get("molkern") else ""),
         ("Computed with", origin(result)),
+        ("Cost measured on", "" if costs is None else str(costs.metadata.get("processor", ""))),
     ]
     return [(word, text) for word, text in pairs if text]
 

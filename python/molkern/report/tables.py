@@ -7,9 +7,12 @@ import math
 import pandas as pd
 
 from molkern.report.curves import check, final, label, microseconds, short, with_scatter
-from molkern.study import Result
+from molkern.report.tradeoff import seconds, tradeoff
+from molkern.study import Measurements, Result
 
-__all__ = ["markdown", "overview", "table"]
+__all__ = ["data_size", "descriptors", "markdown", "overview", "table"]
+
+_OPTIONS = ["dtype", "average", "n_threads"]
 
 
 def table(result: Result) -> pd.DataFrame:
@@ -35,16 +38,22 @@ def table(result: Result) -> pd.DataFrame:
     return rows.merge(times, on=["representation", "kernel"], how="left")
 
 
-def overview(result: Result) -> pd.DataFrame:
+def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     """One row per model, best first, all entries text.
+
+    Parameters
+    ----------
+    result : Result
+    costs : Measurements, optional
+        Of ``study.cost`` on the same data.
 
     Returns
     -------
     pandas.DataFrame
         ``Model``; ``N = ...`` with mean absolute error ± standard deviation over the runs, in the
         unit of the property; ``RMSE`` and ``Largest error`` at the largest size that all models
-        share; ``Slope``; ``µs each``, the time to represent one structure; ``s per run``, all
-        stages at that size.
+        share; ``Slope``; with costs ``Train`` and ``Predict one``, the times at that size from
+        structures to a model with given sigma and alpha, and to the prediction of one structure.
 
     Raises
     ------
@@ -54,7 +63,7 @@ def overview(result: Result) -> pd.DataFrame:
     check(result)
     summary = result.summary().set_index(["representation", "kernel", "n_train"])
     slopes = result.slopes().set_index(["representation", "kernel"])["slope"]
-    times = microseconds(result)
+    times = _times(result, costs)
     sizes = sorted(set(summary.index.get_level_values("n_train")))
     lines = []
     for _, row in final(result).iterrows():
@@ -68,10 +77,84 @@ def overview(result: Result) -> pd.DataFrame:
         line["RMSE"] = short(row["rmse"])
         line["Largest error"] = short(row["max_error"])
         line["Slope"] = _or_dash(slopes[model], "{:.2f}")
-        line["µs each"] = "–" if math.isnan(times[model]) else short(times[model])
-        line["s per run"] = short(row.filter(like="seconds_").sum())
+        if times is not None:
+            found = times.get((*model, row["n_train"]), ("–", "–"))
+            line["Train"], line["Predict one"] = found
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def _times(
+    result: Result, costs: Measurements | None
+) -> dict[tuple[str, str, int], tuple[str, str]] | None:
+    """Words for the times of training and prediction by model and size."""
+    if costs is None:
+        return None
+    return {
+        (row.representation, row.kernel, row.n_train): (seconds(row.train), seconds(row.predict))
+        for row in tradeoff(result, costs).itertuples()
+    }
+
+
+def descriptors(costs: Measurements) -> pd.DataFrame:
+    """What each representation costs, all entries text.
+
+    Parameters
+    ----------
+    costs : Measurements
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``Representation``; ``Features``; ``Size``, bytes of the features of one structure; ``Time``
+        for one structure; ``from ASE``, the same from ``ase.Atoms``; ``Gradient``, of a ``vjp``;
+        ``Memory`` that the call for the sample needs beyond its input. A dash where something was
+        not measured. One row for each representation, precision, average and number of threads.
+    """
+    frame = costs.frame
+    if not len(frame):
+        return pd.DataFrame()
+    lines = []
+    varied = [name for name in _OPTIONS if frame[name].nunique() > 1]
+    for key, part in frame.groupby(["representation", *_OPTIONS], sort=False):
+        values = part[(part["operation"] == "values")]
+        if not len(values):
+            continue
+        one = values.iloc[0]
+        options = [str(one[name]) for name in varied if one[name]]
+        lines.append(
+            {
+                "Representation": ", ".join([str(key[0]), *options]),
+                "Features": str(one["n_features"]),
+                "Size": data_size(one["bytes"] / one["n_structures"]),
+                "Time": _each(part, "values", "structures"),
+                "from ASE": _each(part, "values", "ase"),
+                "Gradient": _each(part, "vjp", "structures"),
+                "Memory": data_size(float(one["peak_bytes"])),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _each(part: pd.DataFrame, operation: str, source: str) -> str:
+    rows = part[(part["operation"] == operation) & (part["source"] == source)]
+    return seconds(rows["seconds_per_structure"].iloc[0]) if len(rows) else "–"
+
+
+def data_size(n_bytes: float) -> str:
+    """Bytes with a unit, three digits; a dash where they are not known.
+
+    Examples
+    --------
+    >>> data_size(176.0), data_size(2024.0), data_size(46e6), data_size(float("nan"))
+    ('176 B', '2.02 kB', '46.0 MB', '–')
+    """
+    if math.isnan(n_bytes):
+        return "–"
+    for limit, factor, unit in ((1e3, 1.0, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+        if n_bytes < limit:
+            return f"{short(n_bytes / factor)} {unit}"
+    return f"{short(n_bytes / 1e9)} GB"
 
 
 def _or_dash(value: float, form: str) -> str:

@@ -108,7 +108,7 @@ def cost(
     max_structures : int, default=1000
         Size of the sample, drawn with a fixed seed; of predictions, from the test set.
     repeats : int, default=3
-        Least number of timed calls; more until 0.05 s have passed, one where it takes 1 s.
+        Least number of timed calls; more until 0.1 s have passed, one where it takes 1 s.
     store : Store or path, optional
         Folder of finished measurements. The same on another processor, with another build or
         version, is another measurement.

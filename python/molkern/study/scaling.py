@@ -24,6 +24,7 @@ __all__ = ["REPRESENTATIONS_BY_SIZE", "scaling"]
 
 REPRESENTATIONS_BY_SIZE = ("coulomb_matrix", "bag_of_bonds", "acsf", "ani-2x", "soap")
 MAX_BYTES = 4 * 2**30
+STEEPEST = 4.0  # an extrapolation steeper than that says more about noise
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def scaling(
         A series ends where a result would need more. None: 4 GiB, or half of the memory
         available where that is less.
     max_seconds : float, default=30
-        A series ends where the next call would, judged by the last two, take longer.
+        A series ends where the next call would, judged by those before, take longer.
     repeats : int, default=3
     store : Store or path, optional
         Folder of finished measurements.
@@ -206,12 +207,16 @@ class _Series:
         return f"the result would need {needed} bytes, the limit is {self.limits.bytes}"
 
     def _too_slow(self, found: list[dict[str, Any]], n_atoms: int) -> str:
-        """A power law through the last two sizes, at least linear."""
-        if len(found) < 2:
+        """By a power law through the last size and the last one below half of it."""
+        if not found:
             return ""
-        before, last = found[-2], found[-1]
-        growth = math.log(last["n_atoms"] / before["n_atoms"]) or math.inf
-        power = max(1.0, math.log(last["seconds"] / before["seconds"]) / growth)
+        last = found[-1]
+        smaller = [row for row in found if 2 * row["n_atoms"] <= last["n_atoms"]]
+        power = 1.0
+        if smaller:
+            growth = math.log(last["n_atoms"] / smaller[-1]["n_atoms"])
+            power = math.log(last["seconds"] / smaller[-1]["seconds"]) / growth
+            power = min(max(power, 1.0), STEEPEST)
         expected = last["seconds"] * (n_atoms / last["n_atoms"]) ** power
         if expected <= self.limits.seconds:
             return ""

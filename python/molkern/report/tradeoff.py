@@ -1,0 +1,155 @@
+"""Error against cost: both joined, the models that no other beats, and what to take."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from molkern.report.curves import KERNEL_NAMES, check, label, short, with_scatter
+from molkern.study import Measurements, Result
+
+__all__ = ["N_PREDICTED", "front_table", "recommendation", "tradeoff"]
+
+# Structures whose prediction counts in the total cost.
+N_PREDICTED = 1000
+_KEY = ["representation", "kernel", "n_train"]
+
+
+def tradeoff(result: Result, costs: Measurements) -> pd.DataFrame:
+    """Error and cost of every model at every training size.
+
+    Parameters
+    ----------
+    result : Result
+    costs : Measurements
+        Of ``study.cost`` on the same data, with "train" and "predict".
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``representation``, ``kernel``, ``n_train``, ``mae``, ``mae_std``; ``train``, seconds to
+        represent and to learn from the training set with given sigma and alpha; ``predict``,
+        seconds to represent and to predict one structure; ``total`` seconds to train and to predict
+        1000; ``on_front``: no other row has a smaller total and a smaller (or the same) error;
+        ``on_front_predict``: the same for ``predict``. Only rows with all of these.
+
+    Raises
+    ------
+    ValueError
+        See :func:`molkern.report.curves.check`.
+    """
+    check(result)
+    frame = costs.frame
+    names = {"train": "seconds", "predict": "seconds_per_structure"}
+    columns = []
+    for operation, seconds in names.items():
+        rows = frame[(frame["operation"] == operation)] if len(frame) else frame
+        if not len(rows):
+            return pd.DataFrame()
+        columns.append(rows.groupby(_KEY, sort=False)[seconds].min().rename(operation))
+    table = result.summary()[[*_KEY, "mae", "mae_std"]]
+    table = table.merge(pd.concat(columns, axis=1).dropna().reset_index(), on=_KEY, how="inner")
+    table["total"] = table["train"] + N_PREDICTED * table["predict"]
+    table["on_front"] = _front(table["total"], table["mae"])
+    table["on_front_predict"] = _front(table["predict"], table["mae"])
+    return table
+
+
+def _front(cost: pd.Series, error: pd.Series) -> np.ndarray:
+    """Rows that no other row beats in cost and equals or beats in error."""
+    order = np.lexsort((error, cost))
+    best, found = math.inf, np.zeros(len(cost), dtype=bool)
+    for row in order:
+        if error.iloc[row] < best:
+            best, found[row] = error.iloc[row], True
+    return found
+
+
+def recommendation(result: Result, costs: Measurements) -> list[str]:
+    """What to take, and what else if that costs too much, in words with their numbers.
+
+    The cheapest model (in total) whose error is within one standard deviation of the smallest;
+    beside it the cheapest one that needs at most half the total for at most twice the error.
+
+    Returns
+    -------
+    list of str
+        Empty where costs are not known.
+    """
+    table = tradeoff(result, costs)
+    if not len(table):
+        return []
+    unit = str(result.frame["unit"].iloc[0])
+    unit = "(unit unknown)" if unit == "unknown" else unit
+    best = table.loc[table["mae"].idxmin()]
+    scatter = 0.0 if math.isnan(best["mae_std"]) else best["mae_std"]
+    take = table[table["mae"] <= best["mae"] + scatter].sort_values("total").iloc[0]
+    words = [
+        f"Recommended: {_name(take)}, {take['n_train']} training structures. Mean absolute error "
+        f"{with_scatter(take['mae'], take['mae_std'])} {unit}; {seconds(take['train'])} to train, "
+        f"{seconds(take['predict'])} to predict a structure."
+    ]
+    if (take[_KEY] != best[_KEY]).any():
+        words.append(
+            f"The smallest error, {short(best['mae'])} {unit} of {_name(best)}, is within the "
+            f"scatter of the runs, and costs {best['total'] / take['total']:.1f} times as much."
+        )
+    front = table[table["on_front"]]
+    cheaper = front[(front["total"] <= take["total"] / 2) & (front["mae"] <= 2 * take["mae"])]
+    if len(cheaper):
+        other = cheaper.sort_values("total").iloc[0]
+        words.append(
+            f"If that is too slow: {_name(other)}, {other['n_train']} training structures, needs "
+            f"{seconds(other['total'])} instead of {seconds(take['total'])} to train and to "
+            f"predict {N_PREDICTED} structures, for {other['mae'] / take['mae']:.1f} times the "
+            f"error ({short(other['mae'])} {unit})."
+        )
+    same = (front[_KEY[:2]] == list(take[_KEY[:2]])).all(axis=None)
+    if same and table.groupby(_KEY[:2]).ngroups > 1:
+        words.append("At no cost that was measured does another model have a smaller error.")
+    return words
+
+
+def front_table(result: Result, costs: Measurements) -> pd.DataFrame:
+    """The front, cheapest first, all entries text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``Model``, ``N``, ``Error``, ``Total``, ``Train``, ``Predict one``.
+    """
+    table = tradeoff(result, costs)
+    lines = []
+    for _, row in table[table["on_front"]].sort_values("total").iterrows() if len(table) else ():
+        lines.append(
+            {
+                "Model": label(row["representation"], row["kernel"]),
+                "N": str(row["n_train"]),
+                "Error": with_scatter(row["mae"], row["mae_std"]),
+                "Total": seconds(row["total"]),
+                "Train": seconds(row["train"]),
+                "Predict one": seconds(row["predict"]),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def seconds(value: float) -> str:
+    """A time with its unit, three digits.
+
+    Examples
+    --------
+    >>> seconds(0.0000123), seconds(0.0456), seconds(7.8), seconds(754.0)
+    ('12.3 µs', '45.6 ms', '7.80 s', '12.6 min')
+    """
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s")):
+        if value < limit:
+            return f"{short(value * factor)} {unit}"
+    return f"{short(value / 60)} min"
+
+
+def _name(row: pd.Series) -> str:
+    kernel = KERNEL_NAMES.get(row["kernel"], row["kernel"])
+    return f"{row['representation']} with the {kernel} kernel"
