@@ -88,7 +88,14 @@ def test_compare_writes_a_report(xyz, tmp_path, capsys):
     assert "mine: 60 structures, repulsion in eV" in shown.out
     assert "Bag of bonds, Laplacian" in shown.out
     assert "model 2 of 2: Coulomb matrix (sorted), laplacian" in shown.err
-    for name in ("report.html", "learning_curves.png", "cost.svg", "table.csv", "table.md"):
+    for name in (
+        "report.html",
+        "learning_curves.png",
+        "error_against_cost.svg",
+        "table.csv",
+        "table.md",
+        "costs.json",
+    ):
         assert (out / name).stat().st_size > 100
         assert name in shown.out
     found = Result.load(out / "results.json")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from molkern import datasets
 from molkern.structures import Structures
 
-__all__ = ["default_systems", "diamond", "series", "sizes_up_to", "water"]
+__all__ = ["default_systems", "diamond", "sizes_up_to", "water"]
 
 ATOMS = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 
@@ -94,11 +94,14 @@ def diamond(n_atoms: int, *, seed: int = 0) -> Structures:
     return _periodic(np.full(len(positions), 6), positions, m * _DIAMOND_LATTICE)
 
 
-def series(make: Callable[[int], Structures], sizes: Sequence[int]) -> Structures:
-    """Systems of about these numbers of atoms, each size once, none above the largest."""
-    found = {made.n_atoms: made for made in map(make, sizes)}
-    kept = [found[n] for n in sorted(found) if n <= max(sizes)]
-    return Structures.concatenate(kept) if kept else Structures.from_arrays([])
+def _series(make: Callable[[int], Structures], each: int, sizes: Sequence[int]) -> Structures:
+    """Cubes of ``make(number of units of each atoms)`` near these sizes, none above the largest."""
+    edges = set()
+    for n in sizes:
+        edge = max(1, round((n / each) ** (1 / 3)))
+        edges.add(edge if each * edge**3 <= max(sizes) else edge - 1)
+    made = [make(edge**3) for edge in sorted(edges) if edge > 0]
+    return Structures.concatenate(made) if made else Structures.from_arrays([])
 
 
 def default_systems(max_atoms: int) -> tuple[dict[str, Structures], tuple[str, ...]]:
@@ -116,7 +119,10 @@ def default_systems(max_atoms: int) -> tuple[dict[str, Structures], tuple[str, .
         The recipes, and what was not found.
     """
     sizes = sizes_up_to(max_atoms)
-    found = {"water": series(lambda n: water(n // 3), sizes), "diamond": series(diamond, sizes)}
+    found = {
+        "water": _series(water, 3, sizes),
+        "diamond": _series(lambda n: diamond(8 * n), 8, sizes),
+    }
     notes = [WATER, DIAMOND]
     try:
         molecules = datasets.load("large-structures").structures
