@@ -138,7 +138,7 @@ def test_systems_with_other_elements_are_left_out(chains):
 
 @pytest.mark.parametrize("power", [1.0, 2.5])
 def test_exponent_is_that_of_the_power_law(power, fake):
-    fake(lambda n: 1e-9 * n**power if n >= 1000 else 1e-3)
+    fake(lambda n: 1e-12 * n**power if n >= 1000 else 1e-3)
     found = mk.study.scaling(["soap"], max_atoms=30_000, **QUICK)
     fits = found.exponents()
     own = fits[fits["system"].isin(["water", "diamond"])]

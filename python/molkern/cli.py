@@ -271,6 +271,7 @@ def _study_and_report(
         place = options["store"].folder
         message = f"interrupted; finished results are in {place}, the same command continues"
         raise typer.Exit(_fail(message, code=130)) from None
+    terminal.notes([note for note in result.notes if note not in dataset.notes])
     terminal.show(result, files, costs)
     return result
 

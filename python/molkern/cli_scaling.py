@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from molkern import terminal
-from molkern.cli_options import at_least, names, writable
+from molkern.cli_options import at_least, names, no_empty_folders, writable
 
 __all__ = ["scaling"]
 
@@ -42,17 +42,19 @@ def scaling(
     """
     from molkern import report, study
 
-    chosen = names("representations", representations, list(study.REPRESENTATIONS))
-    writable(out)
-    with terminal.ProgressBars() as bars:
-        found = study.scaling(
-            chosen,
-            max_atoms=at_least("max-atoms", max_atoms, 10) or max_atoms,
-            operations=names("operations", operations, ["values", "vjp"]) or (),
-            dtype=dtype,
-            max_seconds=max_seconds,
-            n_threads=at_least("n-threads", n_threads, 1),
-            store=store or out / "store",
-            progress=bars,
-        )
-    terminal.show_scaling(found, report.write_scaling(found, out))
+    store = store or out / "store"
+    with no_empty_folders(out, store):
+        writable(out)
+        with terminal.ProgressBars() as bars:
+            found = study.scaling(
+                names("representations", representations, list(study.REPRESENTATIONS)),
+                max_atoms=at_least("max-atoms", max_atoms, 10) or max_atoms,
+                operations=names("operations", operations, ["values", "vjp"]) or (),
+                dtype=dtype,
+                max_seconds=max_seconds,
+                n_threads=at_least("n-threads", n_threads, 1),
+                store=store,
+                progress=bars,
+            )
+        files = report.write_scaling(found, out)
+    terminal.show_scaling(found, files)

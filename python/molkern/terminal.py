@@ -24,6 +24,7 @@ __all__ = [
     "BuildBar",
     "ProgressBars",
     "describe",
+    "notes",
     "pairs",
     "show",
     "show_available",
@@ -109,8 +110,13 @@ def describe(dataset: Dataset) -> None:
     stated = "of unknown unit" if unit == "unknown" else f"in {unit}"
     words = f"{dataset.name}: {len(dataset)} structures, {target} {stated}"
     console.print(Text(words, style="bold"))
-    for note in dataset.notes:
-        console.print(Text(f"note: {note}"), soft_wrap=True)
+    notes(dataset.notes)
+
+
+def notes(lines: Sequence[str]) -> None:
+    """What the reader must know of the data."""
+    for line in lines:
+        _console().print(Text(f"note: {line}"), soft_wrap=True)
 
 
 def show(result: Result, files: Sequence[Path], costs: Measurements | None = None) -> None:

@@ -16,6 +16,7 @@ from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import MAX_BYTES, check_kernel
 from molkern.study import models
+from molkern.study.checks import notes_on
 from molkern.study.progress import ProgressCallback
 from molkern.study.result import Result
 from molkern.study.splits import Split, default_sizes, make_splits
@@ -188,7 +189,8 @@ def compare(
             features = Features(model, plan)
             for j, kernel in enumerate(kernels):
                 rows += run_model(plan, features, kernel, i * len(kernels) + j)
-    return Result(tuple(rows), plan.data.notes, _metadata(plan, fresh, kernels))
+    notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh))
+    return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
 
 
 def _require_different(specifications: list[dict[str, Any]], kernels: Sequence[str]) -> None:

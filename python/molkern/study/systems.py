@@ -56,7 +56,7 @@ def water(n_molecules: int, *, seed: int = 0) -> Structures:
     Examples
     --------
     >>> water(30)
-    Structures(n_structures=1, n_atoms=81, species=['H', 'O'])
+    Structures(n_structures=1, n_atoms=81, species=['H', 'O'], periodic=1)
     """
     m = max(1, round(n_molecules ** (1 / 3)))
     half = np.radians(104.52) / 2
@@ -85,7 +85,7 @@ def diamond(n_atoms: int, *, seed: int = 0) -> Structures:
     Examples
     --------
     >>> diamond(1000)
-    Structures(n_structures=1, n_atoms=1000, species=['C'])
+    Structures(n_structures=1, n_atoms=1000, species=['C'], periodic=1)
     """
     m = max(1, round((n_atoms / 8) ** (1 / 3)))
     cells = _grid(m)[:, None] + _BASIS / 4

@@ -1,0 +1,83 @@
+"""What in a data set deserves a word before its results are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import molkern
+from molkern.structures import Structures
+from molkern.study import models
+
+__all__ = ["notes_on"]
+
+DIGITS = 4  # Å: copies that went through a file with few decimals are copies
+
+
+def notes_on(structures: Structures, representations: Sequence[Any]) -> tuple[str, ...]:
+    """Notes on copies, and on periodic structures that a representation does not see as such.
+
+    Parameters
+    ----------
+    structures : Structures
+    representations : sequence of representations
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> import molkern as mk
+    >>> pair = ([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]])
+    >>> notes_on(mk.Structures.from_arrays([pair, pair]), [])[0][:55]
+    '1 of 2 structures is a copy of another (1 of 0, up to a'
+    """
+    return (*_copies(structures), *_periodicity(structures, representations))
+
+
+def _copies(structures: Structures) -> list[str]:
+    first: dict[bytes, int] = {}
+    copies = []
+    for k, (numbers, positions) in enumerate(structures):
+        # -0.0 and 0.0 differ in bytes
+        shape = np.round(positions - positions.mean(axis=0), DIGITS) + 0.0 if len(numbers) else ()
+        key = [numbers.tobytes(), np.asarray(shape).tobytes()]
+        for extra in (structures.cells, structures.pbc):
+            key.append(b"" if extra is None else extra[k].tobytes())
+        earlier = first.setdefault(b"|".join(key), k)
+        if earlier != k:
+            copies.append((k, earlier))
+    if not copies:
+        return []
+    k, earlier = copies[0]
+    are = "is a copy" if len(copies) == 1 else "are copies"
+    return [
+        f"{len(copies)} of {len(structures)} structures {are} of another ({k} of {earlier}, up to "
+        "a shift): what is learnt from and tested on makes errors look smaller than they are"
+    ]
+
+
+def _periodicity(structures: Structures, representations: Sequence[Any]) -> list[str]:
+    if structures.pbc is None or not structures.pbc.any():
+        return []
+    periodic = structures.pbc.any(axis=1)
+    notes = []
+    if not periodic.all():
+        notes.append(
+            f"{int(periodic.sum())} of {len(structures)} structures are periodic, the others are "
+            f"not (the first: {int(periodic.argmin())}): check whether that is meant"
+        )
+    blind = [
+        models.label(model)
+        for model in representations
+        if isinstance(model, molkern.CoulombMatrix | molkern.BagOfBonds)
+    ]
+    if blind:
+        notes.append(
+            f"periodic structures: {', '.join(blind)} see the atoms of one cell only, not their "
+            "images; acsf, ani-2x and soap see both"
+        )
+    return notes

@@ -1,0 +1,137 @@
+"""A stranger's own file: a report in one command, or words that say what is wrong with it."""
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.io import write
+
+from molkern import cli
+from molkern.study import Measurements, Result
+
+NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4", "H2CO", "HCN"]
+FEW = ["--representations", "bag_of_bonds", "--kernels", "laplacian", "--seeds", "0"]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """No test sees the data folder, the cache or the reports of the user."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MOLKERN_DATA", raising=False)
+    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def frames(n):
+    """Distorted molecules; their energy is the sum of 1 / distance."""
+    rng = np.random.default_rng(5)
+    found = []
+    for k in range(n):
+        atoms = molecule(NAMES[k % len(NAMES)])
+        atoms.positions += rng.normal(0, 0.05, atoms.positions.shape)
+        distances = atoms.get_all_distances()[np.triu_indices(len(atoms), 1)]
+        atoms.info = {"energy": float((1 / distances).sum())}
+        found.append(atoms)
+    return found
+
+
+def shown(capsys, *arguments, code=0):
+    assert cli.main(["compare", *arguments]) == code
+    words = capsys.readouterr()
+    return " ".join((words.out if code == 0 else words.err).split())
+
+
+def test_report_of_500_molecules_in_one_command(tmp_path, capsys):
+    write("mine.xyz", frames(500))
+    words = shown(capsys, "mine.xyz", "--kernels", "laplacian", "--seeds", "0")
+    assert "mine: 500 structures, energy of unknown unit" in words
+    assert "Recommended: " in words
+    folder = tmp_path / "molkern-report" / "mine"
+    result, costs = Result.load(folder / "results.json"), Measurements.load(folder / "costs.json")
+    assert set(result.frame["n_train"]) == {100, 200, 400}
+    # Every model and size has its error and its cost.
+    learnt = costs.frame[costs.frame["operation"] == "train"]
+    key = ["representation", "kernel", "n_train"]
+    assert set(map(tuple, learnt[key].to_numpy())) == set(map(tuple, result.frame[key].to_numpy()))
+    page = (folder / "report.html").read_text("utf-8")
+    assert "Error against cost" in page
+    assert "Cost of each representation" in page
+
+
+def test_cost_can_be_left_out(tmp_path, capsys):
+    write("mine.xyz", frames(40))
+    words = shown(capsys, "mine.xyz", *FEW, "--no-cost")
+    assert "Recommended" not in words
+    assert not (tmp_path / "molkern-report" / "mine" / "costs.json").exists()
+
+
+def test_missing_property(capsys):
+    write("mine.xyz", frames(20))
+    words = shown(capsys, "mine.xyz", "--property", "gap", code=2)
+    assert "mine has no 'gap'; it has: energy" in words
+
+
+@pytest.mark.parametrize("missing", ["nan", "absent"])
+@pytest.mark.parametrize("every", [1, 3])
+def test_energies_that_are_not_there(missing, every, capsys):
+    some = frames(30)
+    for atoms in some[::every]:
+        atoms.info = {"energy": float("nan")} if missing == "nan" else {}
+    write("mine.xyz", some)
+    words = shown(capsys, "mine.xyz", *FEW, code=2)
+    if missing == "absent" and every == 1:
+        assert "no property found that could be learnt; extended XYZ needs energy=..." in words
+        return
+    count = len(some[::every])
+    assert f"energy is missing or not finite for {count} of 30 structures" in words
+    assert "first for structure 0" in words
+
+
+def test_three_molecules(tmp_path, capsys):
+    write("mine.xyz", frames(3))
+    words = shown(capsys, "mine.xyz", *FEW, code=2)
+    assert "needs at least 10 structures with a label, found 3 in 'mine'" in words
+    assert not (tmp_path / "molkern-report").exists()
+
+
+def test_mixed_periodicity(tmp_path, capsys):
+    some = frames(24)
+    for atoms in some[1::2]:
+        atoms.set_cell([9, 9, 9])
+        atoms.pbc = True
+    write("mine.xyz", some)
+    words = shown(capsys, "mine.xyz", *FEW)
+    assert "12 of 24 structures are periodic, the others are not (the first: 0)" in words
+    assert "Bag of bonds see the atoms of one cell only" in words
+    page = (tmp_path / "molkern-report" / "mine" / "report.html").read_text("utf-8")
+    assert "12 of 24 structures are periodic" in page
+
+
+def test_all_periodic_with_a_representation_that_sees_it(capsys):
+    some = frames(20)
+    for atoms in some:
+        atoms.set_cell([9, 9, 9])
+        atoms.pbc = True
+    write("mine.xyz", some)
+    words = shown(capsys, "mine.xyz", "--representations", "ani-2x", *FEW[2:])
+    assert "periodic" not in words
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.5])
+def test_copies(shift, capsys):
+    some = frames(30)
+    for k in range(5):
+        copy = some[k].copy()
+        copy.positions += shift
+        some.append(copy)
+    write("mine.xyz", some)
+    words = shown(capsys, "mine.xyz", *FEW)
+    assert "5 of 35 structures are copies of another (30 of 0, up to a shift)" in words
+
+
+def test_isomers_and_other_cells_are_no_copies(capsys):
+    some = frames(20)
+    other = some[0].copy()
+    other.positions[1] += 0.01
+    some.append(other)
+    write("mine.xyz", some)
+    assert "copies" not in shown(capsys, "mine.xyz", *FEW)
