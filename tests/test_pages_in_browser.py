@@ -95,7 +95,7 @@ def test_page_is_complete_and_fits(name, n_charts, width, chromium, pages, tmp_p
         assert n_lines > 20
     assert found["rows"] >= 3
     for inside, needed in found["tables"]:
-        assert needed <= inside  # no table has to be pushed to and fro
+        assert needed <= inside  # no table has to be scrolled
     for inside, needed in found["cells"]:
         assert needed <= inside + 1
     assert found["fonts"] >= 11

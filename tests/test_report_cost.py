@@ -52,10 +52,10 @@ def test_recommendation_names_the_best_and_what_is_cheaper():
         "Recommended: A with the Laplacian kernel, 1600 training structures. Mean absolute error "
         "2.00 ± 0.16 eV; 2.56 s to train, 160 µs to predict a structure."
     )
-    # B: 0.1 of (0.01 s + 10 ms of predictions) at N = 100, 1.5 times the error.
+    # B at N = 100: 1 ms to train, 1 µs for each prediction.
     assert words[1] == (
-        "If that is too slow: B with the Laplacian kernel, 100 training structures, needs "
-        "2.00 ms instead of 2.72 s to train and to predict 1000 structures, for 1.5 times the "
+        "If the recommended one is too slow: B with the Laplacian kernel, 100 training structures, "
+        "needs 2.00 ms instead of 2.72 s to train and to predict 1000 structures, for 1.5 times the "
         "error (3.00 eV)."
     )
     assert len(words) == 2

@@ -187,7 +187,7 @@ def compare(
 ) -> None:
     """Learning curves and cost of every representation on DATA, and a report.
 
-    Without DATA: of the data sets that come with the package, up to N = 1000, in about a minute.
+    Without DATA: of the data sets that come with the package, up to N = 1000, in about two minutes.
     The same command, given again, continues where it was stopped.
     """
     from molkern import study

@@ -101,8 +101,8 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     if len(cheaper):
         other = cheaper.sort_values("total").iloc[0]
         words.append(
-            f"If that is too slow: {_name(other)}, {other['n_train']} training structures, needs "
-            f"{seconds(other['total'])} instead of {seconds(take['total'])} to train and to "
+            f"If the recommended one is too slow: {_name(other)}, {other['n_train']} training "
+            f"structures, needs {seconds(other['total'])} instead of {seconds(take['total'])} to train and to "
             f"predict {N_PREDICTED} structures, for {other['mae'] / take['mae']:.1f} times the "
             f"error ({short(other['mae'])} {unit})."
         )
