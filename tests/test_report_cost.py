@@ -55,8 +55,8 @@ def test_recommendation_names_the_best_and_what_is_cheaper():
     # B at N = 100: 1 ms to train, 1 µs for each prediction.
     assert words[1] == (
         "If the recommended one is too slow: B with the Laplacian kernel, 100 training structures, "
-        "needs 2.00 ms instead of 2.72 s to train and to predict 1000 structures, for 1.5 times the "
-        "error (3.00 eV)."
+        "needs 2.00 ms instead of 2.72 s to train and to predict 1000 structures, for 1.5 times "
+        "the error (3.00 eV)."
     )
     assert len(words) == 2
 

@@ -102,8 +102,8 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
         other = cheaper.sort_values("total").iloc[0]
         words.append(
             f"If the recommended one is too slow: {_name(other)}, {other['n_train']} training "
-            f"structures, needs {seconds(other['total'])} instead of {seconds(take['total'])} to train and to "
-            f"predict {N_PREDICTED} structures, for {other['mae'] / take['mae']:.1f} times the "
+            f"structures, needs {seconds(other['total'])} instead of {seconds(take['total'])} "
+            f"to train and to predict {N_PREDICTED} structures, for {other['mae'] / take['mae']:.1f} times the "
             f"error ({short(other['mae'])} {unit})."
         )
     same = (front[_KEY[:2]] == list(take[_KEY[:2]])).all(axis=None)
