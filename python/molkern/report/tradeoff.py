@@ -100,11 +100,12 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     cheaper = front[(front["total"] <= take["total"] / 2) & (front["mae"] <= 2 * take["mae"])]
     if len(cheaper):
         other = cheaper.sort_values("total").iloc[0]
+        times = other["mae"] / take["mae"]
         words.append(
             f"If the recommended one is too slow: {_name(other)}, {other['n_train']} training "
             f"structures, needs {seconds(other['total'])} instead of {seconds(take['total'])} "
-            f"to train and to predict {N_PREDICTED} structures, for {other['mae'] / take['mae']:.1f} times the "
-            f"error ({short(other['mae'])} {unit})."
+            f"to train and to predict {N_PREDICTED} structures, for {times:.1f} times the error "
+            f"({short(other['mae'])} {unit})."
         )
     same = (front[_KEY[:2]] == list(take[_KEY[:2]])).all(axis=None)
     if same and table.groupby(_KEY[:2]).ngroups > 1:
