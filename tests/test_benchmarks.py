@@ -121,32 +121,38 @@ def bench(monkeypatch):
 
 @needs_benchmarks
 def test_adapters_give_our_values(bench, monkeypatch):
-    tasks = bench("peers.tasks")
+    tasks, task_module = bench("peers.tasks"), bench("peers.task")
     monkeypatch.setattr(tasks, "N_PACKED", 100)
+    for size in ("N_VALUES", "N_GRADIENTS"):
+        monkeypatch.setattr(bench("peers.local_tasks"), size, 20)
+    monkeypatch.setattr(bench("peers.local_tasks"), "N_JACOBIAN", 4)
+    monkeypatch.setattr(bench("peers.soap_adapters"), "SLOW_DERIVATIVES", 3)
     pairs = bench("peers.molecules").synthetic_pairs(60, seed=1)
     compared = set()
     for name in tasks.NAMES:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # other libraries' own warnings
             task = tasks.build(name, pairs, 1)
-            reference = tasks.reference_of(task)
+            reference = task_module.reference_of(task)
             for contestant in task.contestants:
                 source = bench("peers.race").subset(task.source, contestant.rows)
                 result = contestant.run(contestant.convert(source))
                 if contestant.values is None:
                     continue
-                values = tasks.compare_values(contestant, result, reference, task)
+                values = task_module.compare_values(contestant, result, reference, task)
                 assert isinstance(values, dict), (name, contestant.name, values)
-                assert values["max_deviation"] < 1e-9, (name, contestant.name)
-                assert values["rows_compared"] > 20, (name, contestant.name)
+                assert values["max_deviation"] < contestant.tolerance, (name, contestant.name)
+                assert contestant.tolerance <= 1e-4
+                assert values["rows_compared"] >= 20, (name, contestant.name)
                 compared.add((name, contestant.ours))
     assert ("coulomb_sorted", False) in compared
     assert ("gaussian", False) in compared
+    assert {name for name, ours in compared if ours} == set(tasks.NAMES)
 
 
 @needs_benchmarks
 def test_agreement_finds_a_difference(bench):
-    agreement = bench("peers.tasks").agreement
+    agreement = bench("peers.task").agreement
     ours = np.arange(1.0, 13.0).reshape(4, 3)
     theirs = ours.copy()
     theirs[2, 1] += 0.12
@@ -216,7 +222,7 @@ def test_compare_runs_from_the_command_line(tmp_path, bench):
     run = document["runs"][0]
     assert [task["name"] for task in run["tasks"]] == ["coulomb_sorted", "gaussian"]
     assert run["environment"]["OMP_NUM_THREADS"] == "1"
-    assert document["precision"] == "float64"
+    assert run["tasks"][0]["precision"] == "float64"
     assert str(tmp_path) not in out.read_text()  # a result names no folder of this machine
     assert "times as fast" in out.with_suffix(".md").read_text()
     absent = subprocess.run([*command[:2], "--data", str(tmp_path / "no.npz")], capture_output=True)

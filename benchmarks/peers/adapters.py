@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peers.molecules import Pair
+from peers.molecules import Pair, evenly_spaced
 from peers.race import Contestant
 
 SLOW_ROWS = 500  # molecules given to a library written in pure Python
@@ -21,13 +21,6 @@ SYMBOLS = {1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}
 
 def largest(pairs: list[Pair]) -> int:
     return max(len(numbers) for numbers, _ in pairs)
-
-
-def some_rows(pairs: list[Pair]) -> NDArray[np.intp] | None:
-    """Evenly spaced molecules: data sets are often sorted by size."""
-    if len(pairs) <= SLOW_ROWS:
-        return None
-    return np.linspace(0, len(pairs) - 1, SLOW_ROWS).astype(np.intp)
 
 
 def by_magnitude(spectrum: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,7 +120,7 @@ def molml_coulomb(permutation: str, pairs: list[Pair], threads: int) -> Contesta
         values, note = None, f"{note}; sorts by row sums, not norms: values not compared"
     elif permutation == "eigenspectrum":
         values, note = by_magnitude, f"{note}; compared after sorting by magnitude"
-    rows = some_rows(pairs)
+    rows = evenly_spaced(pairs, SLOW_ROWS)
     return Contestant("molml", to_lists, descriptor.transform, values, note, rows)
 
 
@@ -182,4 +175,6 @@ def molml_bags(pairs: list[Pair], threads: int) -> Contestant:
     descriptor = BagOfBonds(input_type=["numbers", "coords"], n_jobs=1, add_atoms=True)
     descriptor.fit(to_lists(pairs))
     note = "pure Python, a part of the molecules; compared after sorting each row"
-    return Contestant("molml", to_lists, descriptor.transform, by_value, note, some_rows(pairs))
+    return Contestant(
+        "molml", to_lists, descriptor.transform, by_value, note, evenly_spaced(pairs, SLOW_ROWS)
+    )

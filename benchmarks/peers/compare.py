@@ -20,22 +20,39 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from peers import machine, report
 
-TASKS = (
-    "coulomb_sorted",
-    "coulomb_eigenspectrum",
-    "coulomb_unsorted",
-    "bag_of_bonds",
-    "packing",
-    "gaussian",
-    "laplacian",
-)
+GROUPS = {
+    "global": (
+        "coulomb_sorted",
+        "coulomb_eigenspectrum",
+        "coulomb_unsorted",
+        "bag_of_bonds",
+        "packing",
+    ),
+    "kernels": ("gaussian", "laplacian"),
+    "local": (
+        "soap",
+        "soap_polynomial",
+        "soap_float32",
+        "soap_inner",
+        "soap_outer",
+        "soap_vjp",
+        "soap_jacobian",
+        "acsf",
+        "acsf_vjp",
+        "aev",
+        "aev_vjp",
+    ),
+}
+TASKS = tuple(name for group in GROUPS.values() for name in group)
 CLOCK = {
     "run": "the library's call on its own input objects, with every allocation it makes; "
     "molkern fresh: transform or kernel returning a new array while the previous result is alive; "
-    "molkern out: the same into memory that was written before",
+    "molkern out: the same into memory that was written before; molkern vjp: the gradient for a "
+    "cotangent that exists before; libraries without one: all derivatives",
     "conversion": "building the library's input objects from a list of (numbers, positions) "
     "NumPy arrays; Gram matrices start from the feature matrix",
-    "outside": "imports, fit (sizes, bags), garbage collection, comparison of values",
+    "outside": "imports, fit (sizes, bags, radial tables), garbage collection, comparison of "
+    "values",
 }
 
 
@@ -44,10 +61,12 @@ def integers(text: str) -> list[int]:
 
 
 def names(text: str) -> list[str]:
-    chosen = text.split(",")
+    chosen = [name for word in text.split(",") for name in GROUPS.get(word, (word,))]
     unknown = [name for name in chosen if name not in TASKS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"unknown task {unknown[0]!r}; known: {', '.join(TASKS)}")
+        raise argparse.ArgumentTypeError(
+            f"unknown task {unknown[0]!r}; known: {', '.join((*GROUPS, *TASKS))}"
+        )
     return chosen
 
 
@@ -56,8 +75,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="packed .npz of molecules")
-    parser.add_argument("--tasks", type=names, default=list(TASKS), help=", ".join(TASKS))
+    parser.add_argument(
+        "--tasks", type=names, default=list(TASKS), help=", ".join((*GROUPS, *TASKS))
+    )
     parser.add_argument("--threads", type=integers, default=[1, 2], help="default 1,2")
+    parser.add_argument(
+        "--peers-threads",
+        type=integers,
+        default=[1],
+        help="thread counts at which the other libraries take part, default 1",
+    )
     parser.add_argument("--repeats", type=int, default=15, help="turns of the race, default 15")
     parser.add_argument(
         "--budget",
@@ -70,6 +97,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def command(options: argparse.Namespace) -> str:
+    """What was asked for, without the folders of this machine."""
+    asked = {
+        "data": options.data.name,
+        "tasks": ",".join(options.tasks),
+        "threads": ",".join(map(str, options.threads)),
+        "peers-threads": ",".join(map(str, options.peers_threads)),
+        "repeats": options.repeats,
+        "budget": f"{options.budget:g}",
+        "size": options.size,
+    }
+    return "compare.py " + " ".join(f"--{name} {value}" for name, value in asked.items())
+
+
 def run_worker(options: argparse.Namespace, threads: int) -> dict[str, Any]:
     """A process of its own per thread count: its libraries see the limits when they load."""
     environment = dict(os.environ)
@@ -78,6 +119,7 @@ def run_worker(options: argparse.Namespace, threads: int) -> dict[str, Any]:
         "data": str(options.data.resolve()),
         "tasks": options.tasks,
         "threads": threads,
+        "with_peers": threads in options.peers_threads,
         "repeats": options.repeats,
         "budget": options.budget,
         "size": options.size,
@@ -102,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     document: dict[str, Any] = {
         "machine": machine.describe(),
         "versions": machine.versions(),
-        "precision": "float64",
+        "command": command(options),
         "clock": CLOCK,
         "data": {"file": options.data.name, "sha256": machine.sha256(options.data)},
         "repeats": options.repeats,

@@ -47,6 +47,20 @@ def synthetic_pairs(n_structures: int, *, seed: int = 0, max_atoms: int = 23) ->
     return pairs
 
 
+def evenly_spaced(pairs: list[Pair], n_structures: int) -> NDArray[np.intp] | None:
+    """Rows of so many molecules, or None for all: data sets are often sorted by size."""
+    if len(pairs) <= n_structures:
+        return None
+    return np.linspace(0, len(pairs) - 1, n_structures).astype(np.intp)
+
+
+def atom_rows(pairs: list[Pair], rows: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    """Rows of the atoms of some molecules in a matrix with one row for each atom."""
+    first = np.concatenate([[0], np.cumsum([len(numbers) for numbers, _ in pairs])])
+    chosen = range(len(pairs)) if rows is None else rows
+    return np.concatenate([np.arange(first[i], first[i + 1]) for i in chosen])
+
+
 def repeated(pairs: list[Pair], n_structures: int) -> list[Pair]:
     """The first ``n_structures`` of the molecules, starting again at the first when they end."""
     return [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import molkern as mk
 from peers.molecules import Pair
 from peers.race import Contestant, unchanged
+from peers.soap_adapters import cotangent
 
 
 def coulomb_matrix(permutation: str, pairs: list[Pair], n_threads: int) -> mk.CoulombMatrix:
@@ -27,10 +28,10 @@ def bag_of_bonds(pairs: list[Pair], n_threads: int) -> mk.BagOfBonds:
     return mk.BagOfBonds(length_unit="angstrom", n_threads=n_threads).fit(structures)
 
 
-def thread_variants(threads: int) -> list[tuple[str, int]]:
-    """``out`` with all threads and, for the speed-up, with one thread in the same process."""
-    variants = [("molkern out", threads)]
-    return variants if threads == 1 else [*variants, ("molkern out, 1 thread", 1)]
+def thread_variants(name: str, threads: int) -> list[tuple[str, int]]:
+    """With all threads and, for the speed-up, with one thread in the same process."""
+    variants = [(name, threads)]
+    return variants if threads == 1 else [*variants, (f"{name}, 1 thread", 1)]
 
 
 def representation_contestants(
@@ -38,13 +39,55 @@ def representation_contestants(
 ) -> list[Contestant]:
     """``make(pairs, n_threads)`` gives the fitted representation."""
     fitted = make(pairs, threads)
-    n_features = len(fitted.get_feature_names_out())
     pack = mk.Structures.from_arrays
     contestants = [Contestant("molkern fresh", pack, fitted.transform, values)]
-    for name, n_threads in thread_variants(threads):
-        out = np.zeros((len(pairs), n_features))
+    for name, n_threads in thread_variants("molkern out", threads):
+        out = fitted.transform(pack(pairs))  # memory that was written before
         contestants.append(into_out(name, pack, make(pairs, n_threads), out, values))
     return contestants
+
+
+def local_contestants(make: Any, pairs: list[Pair], threads: int) -> list[Contestant]:
+    """``make(n_threads)`` gives a representation of atoms."""
+
+    def fitted(pairs: list[Pair], n_threads: int) -> Any:
+        return make(n_threads).fit(pairs)
+
+    return representation_contestants(fitted, pairs, threads)
+
+
+def gradient_contestants(make: Any, pairs: list[Pair], threads: int) -> list[Contestant]:
+    """``vjp`` of all molecules at once, for a cotangent that exists before."""
+    fitted = make(1).fit(pairs)
+    n_atoms = sum(len(numbers) for numbers, _ in pairs)
+    gX = cotangent(n_atoms, fitted.n_features_out_).astype(fitted.dtype)
+
+    def vjp(n_threads: int) -> Any:
+        representation = make(n_threads).fit(pairs)
+        return lambda structures: representation.vjp(structures, gX)
+
+    variants = thread_variants("molkern vjp", threads)
+    return [Contestant(name, mk.Structures.from_arrays, vjp(n)) for name, n in variants]
+
+
+def jacobian_contestants(make: Any, pairs: list[Pair], threads: int) -> list[Contestant]:
+    """Blocks of all molecules at once; compared by what they give for a cotangent."""
+    fitted = make(1).fit(pairs)
+    n_atoms = sum(len(numbers) for numbers, _ in pairs)
+    gX = cotangent(n_atoms, fitted.n_features_out_)
+
+    def gradient(blocks: Any) -> NDArray[np.float64]:
+        found = np.zeros((n_atoms, 3))
+        for center, atom, values in zip(blocks.center, blocks.atom, blocks.values, strict=True):
+            found[atom] += values @ gX[center]
+        return found
+
+    def jacobian(n_threads: int) -> Any:
+        return make(n_threads).fit(pairs).jacobian
+
+    variants = thread_variants("molkern jacobian", threads)
+    pack = mk.Structures.from_arrays
+    return [Contestant(name, pack, jacobian(n), gradient) for name, n in variants]
 
 
 def into_out(
@@ -69,7 +112,7 @@ def gram_contestants(
     def into(n_threads: int) -> Any:
         return lambda X: function(X, sigma=sigma, out=out, n_threads=n_threads)
 
-    variants = thread_variants(threads)
+    variants = thread_variants("molkern out", threads)
     return [
         Contestant("molkern fresh", unchanged, fresh),
         *[Contestant(name, unchanged, into(n_threads)) for name, n_threads in variants],

@@ -38,6 +38,7 @@ class Contestant:
     run: input objects -> result.
     values: result -> array to compare with ours; None: the definition differs, see ``note``.
     rows: indices of the molecules it gets, when all of them would take too long.
+    tolerance: deviation from ours, relative to the largest entry, that counts as the same numbers.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Contestant:
     values: Callable[[Any], NDArray[np.float64]] | None = unchanged
     note: str = ""
     rows: NDArray[np.intp] | None = None
+    tolerance: float = 1e-9
 
     @property
     def ours(self) -> bool:

@@ -32,13 +32,17 @@ def pin(threads: int) -> list[int]:
 def run_task(name: str, pairs: Any, request: dict[str, Any]) -> dict[str, Any]:
     """Check the values of every contestant, then race them all."""
     from peers import race, tasks
+    from peers.task import compare_values, reference_of
 
+    begin = time.perf_counter()
     threads, budget = request["threads"], request["budget"]
     task = tasks.build(name, pairs, threads)
-    reference = tasks.reference_of(task)
+    reference = reference_of(task)
     records: list[dict[str, Any]] = []
     entrants, repeats = [], []
     for contestant in task.contestants:
+        if not (contestant.ours or request["with_peers"]):
+            continue
         print(f"  {name}: {contestant.name}", file=sys.stderr, flush=True)
         source = race.subset(task.source, contestant.rows)
         n_items = task.n_items if contestant.rows is None else len(contestant.rows)
@@ -53,7 +57,7 @@ def run_task(name: str, pairs: Any, request: dict[str, Any]) -> dict[str, Any]:
                 raise
             records.append({**record, "error": f"{type(error).__name__}: {error}"})
             continue
-        record["values"] = tasks.compare_values(contestant, result, reference, task)
+        record["values"] = compare_values(contestant, result, reference, task)
         del native, result
         records.append(record)
         entrants.append(contestant)
@@ -66,6 +70,8 @@ def run_task(name: str, pairs: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "description": task.description,
+        "precision": task.precision,
+        "seconds": round(time.perf_counter() - begin, 1),
         "items": task.n_items,
         "contestants": records,
         "skipped": task.skipped,
