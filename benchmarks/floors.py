@@ -29,34 +29,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from peers import machine
 
-os.environ.update(dict.fromkeys(machine.THREAD_VARIABLES, "1"))  # before a BLAS is loaded
+if __name__ == "__main__":  # before a BLAS is loaded
+    os.environ.update(dict.fromkeys(machine.THREAD_VARIABLES, "1"))
 
 import numpy as np
 from numpy.typing import NDArray
 
+from local_work import acsf_work, aev_work, soap_work
+from peers import local_tasks
 from peers.molecules import Pair, read_pairs
+from peers.soap_adapters import cotangent
+from work import Work, bags_work, coulomb_work, gram_work
 
 FLAGS = ["-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fopenmp"]
 WIDE = "-mprefer-vector-width=512"  # x86 compilers only; otherwise sqrt and division use half
+N_LOCAL = 500
 Rates = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a kernel must do, whatever the program.
-
-    flops: additions and multiplications. inverse_sqrts: 1/sqrt(x), as division and root or as
-    two Newton steps (14 flops). read, written: bytes that have to cross the memory bus.
-    """
-
-    flops: float
-    absolute_differences: float = 0.0
-    exps: float = 0.0
-    inverse_sqrts: float = 0.0
-    divisions: float = 0.0
-    read: float = 0.0
-    written: float = 0.0
-    how: str = ""
 
 
 def measure_machine(compiler: str) -> Rates:
@@ -97,54 +85,6 @@ def floor_seconds(work: Work, rates: Rates, *, fresh: bool) -> tuple[float, str]
     return max((arithmetic, "arithmetic"), (divider, "division"), (memory, "memory"))
 
 
-def coulomb_work(sizes: NDArray[np.int64], permutation: str) -> Work:
-    n = sizes.astype(float)
-    pairs = float((n * (n - 1) / 2).sum())
-    size = int(sizes.max())
-    flops = 9 * pairs  # three differences, three products, two sums, Z_i Z_j
-    written = 8.0 * len(n) * size * (size + 1) / 2
-    how = "9 flops and one 1/sqrt per pair"
-    divisions = 0.0
-    if permutation == "row_norm":
-        flops += 4 * pairs + 2 * float((n * np.log2(n)).sum())
-        how += "; squares into two row norms; 2 n log2 n to sort"
-    if permutation == "eigenspectrum":
-        rotations = 0.85 * n**2  # 1.7 iterations per eigenvalue, half the length on average
-        flops += float((4 / 3 * n**3 + 9 * rotations).sum())
-        divisions = float(rotations.sum())
-        written = 8.0 * len(n) * size
-        how += "; 4/3 n^3 to tridiagonalise; 0.85 n^2 QL steps of 9 flops and one division"
-    return Work(flops, 0.0, 0.0, pairs, divisions, 28.0 * float(n.sum()), written, how)
-
-
-def bags_work(pairs_of_arrays: list[Pair], n_features: int) -> Work:
-    n_pairs = comparisons = n_atoms = 0.0
-    for numbers, _ in pairs_of_arrays:
-        counts = np.unique(numbers, return_counts=True)[1].astype(float)
-        bags = np.outer(counts, counts)[np.triu_indices(len(counts), 1)]
-        bags = np.concatenate([bags, counts * (counts - 1) / 2])
-        n_pairs += bags.sum()
-        comparisons += (bags * np.log2(np.maximum(bags, 1))).sum()
-        n_atoms += counts.sum()
-    return Work(
-        9 * n_pairs + 2 * comparisons,
-        inverse_sqrts=n_pairs,
-        read=28 * n_atoms,
-        written=8.0 * len(pairs_of_arrays) * n_features,
-        how="9 flops and one 1/sqrt per pair; 2 m log2 m to sort a bag of m",
-    )
-
-
-def gram_work(n: int, n_features: int, kernel: str) -> Work:
-    half = n * (n + 1) / 2
-    read, written = 8.0 * n * n_features, 8.0 * n * n
-    if kernel == "laplacian":
-        how = "|a - b| for half of the pairs, one exponential each"
-        return Work(0.0, half * n_features, half, read=read, written=written, how=how)
-    how = "2 flops per feature for half of the pairs, one exponential each"
-    return Work(2 * half * n_features, 0.0, half, read=read, written=written, how=how)
-
-
 @cache
 def other_memory() -> NDArray[np.float64]:
     """256 MiB; reading them leaves nothing of the repeat before in a cache."""
@@ -165,28 +105,84 @@ def timed(function: Callable[[], Any], repeats: int) -> tuple[float, float]:
     return min(seconds), float(np.median(seconds))
 
 
-def kernels(pairs: list[Pair]) -> list[tuple[str, Work, Callable[..., Any], tuple[int, ...]]]:
-    """Name, work, call that accepts ``out=``, and the shape of its result."""
+@dataclass(frozen=True)
+class Entry:
+    """A kernel to be measured.
+
+    call: computes the result, into ``out=`` if that is given. shape: of the result; None for a
+    kernel that has no ``out=``. items: what the time is for.
+    """
+
+    name: str
+    work: Work
+    call: Callable[..., Any]
+    shape: tuple[int, ...] | None
+    items: str = ""
+
+
+def global_entries(pairs: list[Pair]) -> list[Entry]:
+    """Representations of molecules, and kernels of them."""
     import molkern as mk
 
     structures = mk.Structures.from_arrays(pairs)
-    entries: list[tuple[str, Work, Callable[..., Any], tuple[int, ...]]] = []
+    items = f"{len(pairs)} molecules"
+    entries = []
     for permutation in ("row_norm", "none", "eigenspectrum"):
         matrix = mk.CoulombMatrix(permutation=permutation, n_threads=1).fit(structures)
         work = coulomb_work(np.asarray(structures.sizes), permutation)
         shape = (len(structures), len(matrix.get_feature_names_out()))
         call = representation_call(matrix, structures)
-        entries.append((f"CoulombMatrix {permutation}", work, call, shape))
+        entries.append(Entry(f"CoulombMatrix {permutation}", work, call, shape, items))
     bags = mk.BagOfBonds(n_threads=1).fit(structures)
     shape = (len(structures), len(bags.get_feature_names_out()))
-    work = bags_work(pairs, shape[1])
-    entries.append(("BagOfBonds", work, representation_call(bags, structures), shape))
+    call = representation_call(bags, structures)
+    entries.append(Entry("BagOfBonds", bags_work(pairs, shape[1]), call, shape, items))
     X = mk.CoulombMatrix(n_threads=1).fit_transform(structures)
     for name, sigma in (("laplacian", 2000.0), ("gaussian", 200.0)):
-        work = gram_work(*X.shape, name)
         call = gram_call(getattr(mk.kernels, name), X, sigma)
-        entries.append((f"kernels.{name}", work, call, (len(X), len(X))))
+        work = gram_work(*X.shape, name)
+        entries.append(Entry(f"kernels.{name}", work, call, (len(X), len(X)), items))
     return entries
+
+
+def local_entries(pairs: list[Pair]) -> list[Entry]:
+    """Representations of the surroundings of atoms; AEV of the molecules without sulphur."""
+    import molkern as mk
+
+    pairs = local_tasks.some(pairs, N_LOCAL)
+    structures = mk.Structures.from_arrays(pairs)
+    entries = []
+    for kind in ("dense", "sum", "inner", "vjp"):
+        average = None if kind in ("dense", "vjp") else kind
+        soap = local_tasks.soap(1, average=average).fit(structures)
+        reach = soap.r_cut + soap.sigma * np.sqrt(-2 * np.log(0.001))
+        work = soap_work(structures, soap, reach, kind)
+        entries.append(local_entry(f"SOAP {kind}", work, soap, structures, kind == "vjp"))
+    acsf = local_tasks.acsf(1).fit(structures)
+    for gradient in (False, True):
+        work = acsf_work(structures, acsf, gradient=gradient)
+        name = "ACSF vjp" if gradient else "ACSF"
+        entries.append(local_entry(name, work, acsf, structures, gradient))
+    organic = mk.Structures.from_arrays(local_tasks.without_sulphur(pairs))
+    aev = mk.AEV("ani-1x", n_threads=1).fit(organic)
+    for gradient in (False, True):
+        work = aev_work(organic, aev, gradient=gradient)
+        name = "AEV vjp" if gradient else "AEV"
+        entries.append(local_entry(name, work, aev, organic, gradient))
+    return entries
+
+
+def local_entry(
+    name: str, work: Work, representation: Any, structures: Any, gradient: bool
+) -> Entry:
+    items = f"{len(structures)} molecules, {structures.n_atoms} atoms"
+    n_features = representation.n_features_out_
+    if not gradient:
+        n_rows = len(structures) if representation.average else structures.n_atoms
+        call = representation_call(representation, structures)
+        return Entry(name, work, call, (n_rows, n_features), items)
+    gX = cotangent(structures.n_atoms, n_features)
+    return Entry(name, work, lambda: representation.vjp(structures, gX), None, items)
 
 
 def representation_call(representation: Any, structures: Any) -> Callable[..., Any]:
@@ -197,20 +193,24 @@ def gram_call(kernel: Any, X: NDArray[np.float64], sigma: float) -> Callable[...
     return lambda out=None: kernel(X, sigma=sigma, out=out, n_threads=1)
 
 
-def measure(pairs: list[Pair], rates: Rates, repeats: int) -> list[dict[str, Any]]:
+def measure(entries: list[Entry], rates: Rates, repeats: int) -> list[dict[str, Any]]:
     rows = []
-    for name, work, call, shape in kernels(pairs):
-        print(f"  {name}", file=sys.stderr, flush=True)
-        out = np.zeros(shape)
-        for fresh in (False, True):
-            seconds, median = timed(call if fresh else lambda c=call, o=out: c(out=o), repeats)
-            floor, bound = floor_seconds(work, rates, fresh=fresh)
+    for entry in entries:
+        print(f"  {entry.name}", file=sys.stderr, flush=True)
+        calls: dict[str, Callable[..., Any]] = {"fresh": entry.call}
+        if entry.shape:
+            out = np.zeros(entry.shape)
+            calls = {"out": lambda e=entry, o=out: e.call(out=o), **calls}
+        for memory, call in calls.items():
+            seconds, median = timed(call, repeats)
+            floor, bound = floor_seconds(entry.work, rates, fresh=memory == "fresh")
             rows.append(
                 {
-                    "kernel": name,
-                    "memory": "fresh" if fresh else "out",
-                    "shape": list(shape),
-                    "operations": work.__dict__,
+                    "kernel": entry.name,
+                    "items": entry.items,
+                    "memory": memory,
+                    "shape": entry.shape,
+                    "operations": entry.work.__dict__,
                     "floor_seconds": floor,
                     "bound_by": bound,
                     "seconds_min": seconds,
@@ -232,14 +232,14 @@ def markdown(document: dict[str, Any]) -> str:
         "|---|---|",
         *[f"| {name} | {value:.4g} |" for name, value in document["rates"].items()],
         "",
-        "| kernel | memory | Gflop | 1e9 abs. differences | 1e6 exp | 1e6 1/sqrt | MB read "
+        "| kernel | of | memory | Gflop | 1e9 abs. differences | 1e6 exp | 1e6 1/sqrt | MB read "
         "| MB written | floor ms | bound by | measured ms (min / median) | distance |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in document["kernels"]:
         work = row["operations"]
         lines.append(
-            f"| {row['kernel']} | {row['memory']} | {work['flops'] / 1e9:.3g} "
+            f"| {row['kernel']} | {row['items']} | {row['memory']} | {work['flops'] / 1e9:.3g} "
             f"| {work['absolute_differences'] / 1e9:.3g} | {work['exps'] / 1e6:.3g} "
             f"| {work['inverse_sqrts'] / 1e6:.3g} | {work['read'] / 1e6:.1f} "
             f"| {work['written'] / 1e6:.1f} | {1e3 * row['floor_seconds']:.2f} "
@@ -257,6 +257,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="packed .npz of molecules")
     parser.add_argument("--size", type=int, default=0, help="use only so many molecules")
+    parser.add_argument(
+        "--kernels",
+        choices=("all", "global", "local"),
+        default="all",
+        help="of molecules, or of the surroundings of atoms (at most 500 molecules)",
+    )
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--compiler", default=shutil.which("c++") or "g++")
     parser.add_argument("--out", type=Path, default=Path("floors.json"))
@@ -267,6 +273,11 @@ def main(arguments: list[str] | None = None) -> int:
     pairs = read_pairs(options.data)
     if options.size:
         pairs = pairs[:: max(1, len(pairs) // options.size)][: options.size]
+    entries: list[Entry] = []
+    if options.kernels != "local":
+        entries += global_entries(pairs)
+    if options.kernels != "global":
+        entries += local_entries(pairs)
     rates = measure_machine(options.compiler)
     document = {
         "machine": machine.describe(),
@@ -275,7 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
         "molecules": len(pairs),
         "rates": rates,
         "load_before": machine.load(),
-        "kernels": measure(pairs, rates, options.repeats),
+        "kernels": measure(entries, rates, options.repeats),
         "load_after": machine.load(),
     }
     options.out.write_text(json.dumps(document, indent=1) + "\n")

@@ -1,5 +1,6 @@
 """Data and molecules that the tests share."""
 
+import importlib
 import os
 from pathlib import Path
 
@@ -52,3 +53,19 @@ def molecules():
 @pytest.fixture
 def structures(molecules):
     return mk.Structures.from_arrays(molecules)
+
+
+@pytest.fixture(scope="session")
+def benchmarks():
+    """Folder of the benchmark programs, which a source distribution does not have."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks"
+    if not path.is_dir():
+        pytest.skip("no benchmarks folder")
+    return path
+
+
+@pytest.fixture
+def bench(benchmarks, monkeypatch):
+    """Import a module of the benchmarks folder, as its programs do."""
+    monkeypatch.syspath_prepend(str(benchmarks))
+    return importlib.import_module

@@ -6,24 +6,18 @@ The timings run once, as tests of the result they time. To time them:
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import itertools
 import json
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import molkern as mk
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-needs_benchmarks = pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="the benchmarks are not part of a source distribution"
-)
 SUITE = ("coulomb_matrix", "bag_of_bonds", "kernels", "local_representations", "structures")
 
 
@@ -112,14 +106,6 @@ def test_time_packing(benchmark, molecules):
     np.testing.assert_array_equal(packed.numbers, np.concatenate([z for z, _ in molecules]))
 
 
-@pytest.fixture
-def bench(monkeypatch):
-    """Import a module of the benchmarks folder, as its programs do."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
-
-
-@needs_benchmarks
 def test_adapters_give_our_values(bench, monkeypatch):
     tasks, task_module = bench("peers.tasks"), bench("peers.task")
     monkeypatch.setattr(tasks, "N_PACKED", 100)
@@ -150,7 +136,6 @@ def test_adapters_give_our_values(bench, monkeypatch):
     assert {name for name, ours in compared if ours} == set(tasks.NAMES)
 
 
-@needs_benchmarks
 def test_agreement_finds_a_difference(bench):
     agreement = bench("peers.task").agreement
     ours = np.arange(1.0, 13.0).reshape(4, 3)
@@ -169,7 +154,6 @@ def test_agreement_finds_a_difference(bench):
         agreement(ours, theirs[:, :2], None, None)
 
 
-@needs_benchmarks
 def test_turns_are_interleaved_and_slow_ones_spread(bench):
     race = bench("peers.race")
     order = []
@@ -182,7 +166,6 @@ def test_turns_are_interleaved_and_slow_ones_spread(bench):
     assert [len(t.run) for t in times] == [4, 2]
 
 
-@needs_benchmarks
 def test_report_judges_by_cost_per_item(bench):
     report = bench("peers.report")
 
@@ -208,13 +191,12 @@ def test_report_judges_by_cost_per_item(bench):
     assert report.requirements_table({"tasks": [task]})[2].endswith("| 5 | **no** |")
 
 
-@needs_benchmarks
-def test_compare_runs_from_the_command_line(tmp_path, bench):
+def test_compare_runs_from_the_command_line(tmp_path, benchmarks, bench):
     pairs = bench("peers.molecules").synthetic_pairs(30)
     packed = mk.Structures.from_arrays(pairs)
     data, out = tmp_path / "small.npz", tmp_path / "results.json"
     np.savez(data, numbers=packed.numbers, positions=packed.positions, offsets=packed.offsets)
-    command = [sys.executable, str(BENCHMARKS / "peers" / "compare.py"), "--data", str(data)]
+    command = [sys.executable, str(benchmarks / "peers" / "compare.py"), "--data", str(data)]
     command += ["--tasks", "coulomb_sorted,gaussian", "--threads", "1", "--repeats", "2"]
     done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -230,7 +212,6 @@ def test_compare_runs_from_the_command_line(tmp_path, bench):
     assert b"no file" in absent.stderr
 
 
-@needs_benchmarks
 @pytest.mark.parametrize("stem", SUITE)
 def test_suite_runs_with_every_parameter(bench, monkeypatch, stem):
     with warnings.catch_warnings():
