@@ -137,7 +137,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="packed .npz of named structures")
     parser.add_argument("--what", type=lambda text: text.split(","), default=list(WHAT))
     parser.add_argument(
-        "--seconds", type=float, default=2.0, help="for each case; at least two turns are taken"
+        "--seconds", type=float, default=4.0, help="for each case; at least one turn is taken"
     )
     parser.add_argument("--no-peer", action="store_true", help="without DScribe")
     parser.add_argument("--quick", action="store_true", help="a trial with tiny structures")

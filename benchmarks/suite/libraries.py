@@ -4,7 +4,7 @@ A library that is not installed raises NotImplementedError, which asv records as
 """
 
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import molkern as mk
-from peers import adapters, gram_adapters, ours
+from peers import adapters, atom_adapters, gram_adapters, local_tasks, ours, soap_adapters
 from peers.molecules import synthetic_pairs
 
 SIGMA = {"gaussian": 50.0, "laplacian": 500.0}
@@ -21,6 +21,15 @@ COULOMB = {
     "qmllib": adapters.qmllib_coulomb,
     "dscribe": adapters.dscribe_coulomb,
     "numpy": adapters.numpy_coulomb,
+}
+LOCAL_MAKERS = {"soap": local_tasks.soap, "acsf": local_tasks.acsf, "aev": local_tasks.aev}
+LOCAL = {
+    ("soap", "dscribe"): partial(soap_adapters.dscribe_soap, "gto", None, "float64"),
+    ("soap", "featomic"): soap_adapters.featomic_soap_blocks,
+    ("soap", "quippy"): partial(soap_adapters.quippy_soap, None),
+    ("acsf", "dscribe"): atom_adapters.dscribe_acsf,
+    ("acsf", "qmllib"): atom_adapters.qmllib_acsf,
+    ("aev", "torchani"): atom_adapters.torchani_aev,
 }
 BAGS = {"molkern": None, "qmllib": adapters.qmllib_bags}
 GRAM = {
@@ -36,6 +45,11 @@ GRAM = {
 @cache
 def pairs(n_structures):
     return synthetic_pairs(n_structures)
+
+
+def organic_pairs(n_structures):
+    """The molecules of H, C, N and O among them: what ANI-1x knows."""
+    return local_tasks.without_sulphur(pairs(n_structures))
 
 
 @cache
@@ -71,6 +85,14 @@ def bags(library, molecules):
     if library == "molkern":
         return ours.representation_contestants(ours.bag_of_bonds, molecules, 1)[0]
     return _peer(BAGS[library], molecules, 1)
+
+
+def local(library, representation, molecules):
+    if library == "molkern":
+        return ours.local_contestants(LOCAL_MAKERS[representation], molecules, 1)[0]
+    if (representation, library) not in LOCAL:
+        raise NotImplementedError(f"{library} has no {representation}")
+    return _peer(LOCAL[representation, library], molecules, 1)
 
 
 def gram(library, kernel):

@@ -91,3 +91,25 @@ class Crystal:
 
     def peakmem_transform(self, representation, n_cells, n_threads):
         self.result = self.made.transform(self.structures)
+
+
+class Libraries:
+    """Against whom? From each library's own input objects, one thread; molecules of H, C, N, O."""
+
+    param_names = ("representation", "library")
+    params = (
+        list(libraries.LOCAL_MAKERS),
+        ["molkern", *sorted({library for _, library in libraries.LOCAL})],
+    )
+
+    def setup(self, representation, library):
+        self.pairs = libraries.organic_pairs(N_STRUCTURES)
+        self.contestant = libraries.local(library, representation, self.pairs)
+        self.native = self.contestant.convert(self.pairs)
+        self.result = self.contestant.run(self.native)
+
+    def time_transform(self, representation, library):
+        self.result = self.contestant.run(self.native)
+
+    def time_with_conversion(self, representation, library):
+        self.result = self.contestant.run(self.contestant.convert(self.pairs))
