@@ -86,8 +86,8 @@ def table_row(row: dict[str, Any]) -> str:
     mine, peer = row["molkern"], row.get("DScribe", {})
     name = row["size"] if row["system"] == "stored" else row["system"]
     start = f"| {row['what']} | {name} |"
-    if "error" in mine:
-        return f"{start} {mine['error']} | | | | | | | |"
+    if "microseconds_per_atom" not in mine:
+        return f"{start} | {mine.get('error', 'left out')} | | | | | | |"
     cost = mine["microseconds_per_atom"]
     growth = threads = times = peers_cost = peers_peak = ""
     if "to_smallest" in mine:
@@ -98,7 +98,7 @@ def table_row(row: dict[str, Any]) -> str:
         peers_cost, times = f"{peer['microseconds_per_atom']:.1f}", judged(factor, factor >= PEER)
         peers_peak = f"{(peer['bytes_peak'] - peer['bytes_before']) / 1e6:.0f}"
     elif peer:
-        peers_cost = peer["error"].split(":")[0]
+        peers_cost = peer.get("error", "left out")
     peak = (mine["bytes_peak"] - mine["bytes_before"]) / 1e6
     return (
         f"{start} {mine['n_atoms']} | {cost:.2f} | {growth} | {threads} | {peers_cost} | {times} "
@@ -127,7 +127,19 @@ def markdown(document: dict[str, Any]) -> str:
         "| DScribe's time over ours | memory | DScribe's memory |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    return "\n".join([*rows, *[table_row(row) for row in document["rows"]], ""])
+    rows += [table_row(row) for row in document["rows"]]
+    return "\n".join([*rows, "", *left_out(document["rows"]), ""])
+
+
+def left_out(rows: list[dict[str, Any]]) -> list[str]:
+    """Why: a library that is not installed, an element that a representation does not know."""
+    reasons = [
+        f"{library}, {row['what']}, {row['size']}: {row[library]['left_out']}"
+        for row in rows
+        for library in ("molkern", "DScribe")
+        if "left_out" in row.get(library, {})
+    ]
+    return ["Left out:", "", *[f"- {reason}" for reason in reasons]] if reasons else []
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -95,5 +95,24 @@ def test_table_says_what_is_not_as_required(bench):
     assert scaling.table_row(row) == (
         "| soap | water | 1000 | 10.00 | **1.40** | 1.90 | 45.0 | **4.50** | 200 | 500 |"
     )
-    row["molkern"] = {"error": "ValueError: species"}
-    assert scaling.table_row(row).startswith("| soap | water | ValueError: species |")
+    row["DScribe"] = {"left_out": "No module named 'dscribe'"}
+    assert "| 1.90 | left out |  | 200 |" in scaling.table_row(row)
+    assert scaling.left_out([row])[2:] == ["- DScribe, soap, 7: No module named 'dscribe'"]
+    row["molkern"] = {"error": "the process ended with code 1"}
+    assert scaling.table_row(row).startswith("| soap | water | | the process ended with code 1 |")
+
+
+def test_an_unknown_element_is_left_out_and_said(bench, shared_data, capsys):
+    request = {
+        "system": "stored",
+        "size": "popc_membrane",
+        "smallest": "popc_membrane",
+        "what": "aev",
+        "library": "molkern",
+        "data": str(shared_data / "large_structures.npz"),
+        "seconds": 0,
+        "least_bytes": 1e5,
+    }
+    bench("scaling_case").main(json.dumps(request))
+    left_out = json.loads(capsys.readouterr().out)["left_out"]
+    assert "has P; expected some of H, C, N, O, S, F, Cl" in left_out
