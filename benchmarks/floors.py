@@ -35,7 +35,7 @@ if __name__ == "__main__":  # before a BLAS is loaded
 import numpy as np
 from numpy.typing import NDArray
 
-from local_work import acsf_work, aev_work, soap_work
+from local_work import acsf_work, aev_work, local_gaussian_work, soap_work
 from peers import local_tasks
 from peers.molecules import Pair, read_pairs
 from peers.soap_adapters import cotangent
@@ -169,7 +169,23 @@ def local_entries(pairs: list[Pair]) -> list[Entry]:
         work = aev_work(organic, aev, gradient=gradient)
         name = "AEV vjp" if gradient else "AEV"
         entries.append(local_entry(name, work, aev, organic, gradient))
-    return entries
+    return [*entries, local_kernel_entry(pairs)]
+
+
+def local_kernel_entry(pairs: list[Pair]) -> Entry:
+    """The local Gaussian kernel of the task of the comparison."""
+    import molkern as mk
+
+    structures = mk.Structures.from_arrays(local_tasks.some(pairs, local_tasks.N_KERNEL))
+    X = local_tasks.functions_of_fchl19_size(1).fit_transform(structures)
+    work = local_gaussian_work(structures, X.shape[1])
+    gaussian = mk.kernels.local.gaussian
+
+    def call(out: Any = None) -> Any:
+        return gaussian(X, structures, sigma=local_tasks.SIGMA, out=out, n_threads=1)
+
+    items = f"{len(structures)} molecules, {len(X)} atoms, {X.shape[1]} features"
+    return Entry("kernels.local.gaussian", work, call, (len(structures),) * 2, items)
 
 
 def local_entry(

@@ -109,7 +109,7 @@ def test_time_packing(benchmark, molecules):
 def test_adapters_give_our_values(bench, monkeypatch):
     tasks, task_module = bench("peers.tasks"), bench("peers.task")
     monkeypatch.setattr(tasks, "N_PACKED", 100)
-    for size in ("N_VALUES", "N_GRADIENTS"):
+    for size in ("N_VALUES", "N_GRADIENTS", "N_KERNEL"):
         monkeypatch.setattr(bench("peers.local_tasks"), size, 20)
     monkeypatch.setattr(bench("peers.local_tasks"), "N_JACOBIAN", 4)
     monkeypatch.setattr(bench("peers.soap_adapters"), "SLOW_DERIVATIVES", 3)
@@ -189,6 +189,53 @@ def test_report_judges_by_cost_per_item(bench):
     assert "| fast | 12.00 | 12.00 | 12.00 | 10 | yes |" in rows[1]
     task["contestants"][3] = entry("fast", 4.0, 100)
     assert report.requirements_table({"tasks": [task]})[2].endswith("| 5 | **no** |")
+
+
+def test_summary_and_speed_ups(bench):
+    report = bench("peers.report")
+
+    def task(**seconds):
+        keys = ("seconds_min", "seconds_median", "seconds_with_conversion_min")
+        entries = [{"name": n, "items": 10, **dict.fromkeys(keys, s)} for n, s in seconds.items()]
+        return {"name": "soap", "contestants": entries}
+
+    one = task(**{"molkern fresh": 2.0, "molkern out": 1.0, "slow": 50.0, "fast": 20.0})
+    two = task(**{"molkern fresh": 1.5, "molkern out": 0.5, "molkern out, 1 thread": 0.8})
+    runs = [{"threads": 1, "tasks": [one]}, {"threads": 2, "tasks": [two]}]
+    assert report.summary_table({"runs": runs})[2:] == [
+        "| soap | fast | 0.5 | 10.0 | 20.0 | 1.60 |"
+    ]
+    assert report.speed_up_table(runs[1])[2:] == [
+        "| soap | molkern out | 500.00 | 800.00 | 1.60 | 1.60 | 1.8 | **no** |"
+    ]
+    assert report.summary_table({"runs": runs[:1]})[2].endswith("| 20.0 |  |")
+
+
+def test_gradients_of_dense_derivatives_are_vjp(bench):
+    adapters, molecules = bench("peers.soap_adapters"), bench("peers.molecules")
+    pairs = random_molecules(6, seed=4)
+    soap = mk.SOAP(species=[1, 6, 7, 8], n_max=2, l_max=1, r_cut=3.0).fit(pairs)
+    rows = molecules.evenly_spaced(pairs, 3)
+    assert rows.tolist() == [0, 2, 5]
+    assert molecules.evenly_spaced(pairs, 6) is None
+    mine = molecules.atom_rows(pairs, rows)
+    gX = adapters.cotangent(sum(len(z) for z, _ in pairs), soap.n_features_out_)
+    whole = soap.vjp(pairs, gX)
+    dense = [soap.jacobian([pairs[i]]).to_dense() for i in rows]
+    found = adapters.gradients(dense, gX[mine])
+    np.testing.assert_allclose(found, whole[mine], atol=1e-12 * np.abs(whole).max())
+
+
+def test_features_padded_for_other_libraries(bench):
+    pairs = random_molecules(3, seed=1)
+    sizes = [len(numbers) for numbers, _ in pairs]
+    X = np.random.default_rng(0).normal(size=(sum(sizes), 4))
+    blocks, numbers = bench("peers.atom_adapters").to_blocks((X, pairs))
+    assert blocks.shape == (3, max(sizes), 4)
+    parts = [(block[:n], block[n:]) for block, n in zip(blocks, sizes, strict=True)]
+    np.testing.assert_array_equal(np.concatenate([atoms for atoms, _ in parts]), X)
+    assert not any(padding.any() for _, padding in parts)
+    assert [len(n) for n in numbers] == sizes
 
 
 def test_compare_runs_from_the_command_line(tmp_path, benchmarks, bench):

@@ -71,6 +71,14 @@ def test_soap_counts_of_one_molecule(bench):
     assert vjp.read == 28 * 3 + 8 * 3 * soap.n_features_out_
 
 
+def test_local_kernel_counts_half_of_the_pairs_of_one_element(bench):
+    structures = mk.Structures.from_arrays([([1, 1, 8], np.eye(3)), ([8, 8, 8], 2 * np.eye(3))])
+    work = bench("local_work").local_gaussian_work(structures, 5)
+    assert work.exps == 2 * 3 / 2 + 4 * 5 / 2
+    assert work.flops == 2 * 5 * work.exps
+    assert work.read == 8 * 6 * 5
+
+
 def test_more_neighbours_are_more_work(bench, structures):
     counts = bench("local_work")
     representations = [
@@ -99,6 +107,7 @@ def test_local_entries_are_measured(bench):
     assert ("SOAP dense", "out") in found
     assert ("SOAP vjp", "fresh") in found
     assert ("SOAP vjp", "out") not in found
+    assert found["kernels.local.gaussian", "out"]["shape"] == (6, 6)
     for row in rows:
         work = floors.Work(**row["operations"])
         floor, bound = floors.floor_seconds(work, RATES, fresh=row["memory"] == "fresh")

@@ -146,3 +146,42 @@ def torchani_aev_derivatives(pairs: list[Pair], threads: int) -> Contestant:
     note = "PyTorch's automatic differentiation, values included"
     convert = lambda source: padded(torch, source)  # noqa: E731
     return Contestant("torchani backward", convert, run, values, note, tolerance=1e-4)
+
+
+def to_blocks(source: tuple[Any, list[Pair]]) -> tuple[Any, list[Any]]:
+    """Features padded with zeros: (n_molecules, most atoms, n_features), and numbers."""
+    X, pairs = source
+    blocks = np.zeros((len(pairs), largest(pairs), X.shape[1]))
+    first = 0
+    for block, (numbers, _) in zip(blocks, pairs, strict=True):
+        block[: len(numbers)] = X[first : first + len(numbers)]
+        first += len(numbers)
+    return blocks, [numbers.astype(np.int32) for numbers, _ in pairs]
+
+
+def qmllib_local(sigma: float) -> Contestant:
+    """qmllib's symmetric local kernel (Fortran, half of the pairs)."""
+    from qmllib.kernels import get_local_symmetric_kernel
+
+    def run(native: Any) -> Any:
+        return get_local_symmetric_kernel(native[0], native[1], sigma)
+
+    return Contestant("qmllib", to_blocks, run, note="its symmetric function")
+
+
+def kernelforge_local(sigma: float) -> Contestant:
+    """kernelforge's symmetric local kernel."""
+    from kernelforge.local_kernels import kernel_gaussian_symm
+
+    def convert(source: Any) -> Any:
+        blocks, numbers = to_blocks(source)
+        sizes = np.array([len(n) for n in numbers], dtype=np.int32)
+        elements = np.zeros(blocks.shape[:2], dtype=np.int32)
+        for row, n in zip(elements, numbers, strict=True):
+            row[: len(n)] = n
+        return blocks, elements, sizes
+
+    def run(native: Any) -> Any:
+        return kernel_gaussian_symm(*native, sigma)
+
+    return Contestant("kernelforge", convert, run, note="its symmetric function")

@@ -41,6 +41,7 @@ GROUPS = {
         "acsf_vjp",
         "aev",
         "aev_vjp",
+        "local_gaussian",
     ),
 }
 TASKS = tuple(name for group in GROUPS.values() for name in group)

@@ -14,6 +14,8 @@ from peers.task import Task, available
 N_VALUES = 500
 N_GRADIENTS = 200
 N_JACOBIAN = 20  # 0.7 GB of derivatives
+N_KERNEL = 100
+SIGMA = 2.0
 Builder = Callable[..., Any]
 
 
@@ -37,6 +39,20 @@ def acsf(n_threads: int) -> mk.ACSF:
 def aev(n_threads: int) -> mk.AEV:
     """384 features."""
     return mk.AEV("ani-1x", dtype="float32", n_threads=n_threads)
+
+
+def functions_of_fchl19_size(n_threads: int) -> mk.ACSF:
+    """720 features of each atom, as many as qmllib's FCHL19 has for five elements."""
+    g2 = [(eta, shift) for eta in (1.0, 4.0, 16.0) for shift in (1, 1.5, 2, 2.5, 3, 4, 5)]
+    g2 += [(0.5, 1.0), (0.5, 3.0)]
+    g4 = [
+        (eta, zeta, sign)
+        for eta in (0.01, 0.03, 0.1, 0.3, 1.0)
+        for zeta in (1, 2, 4, 16)
+        for sign in (1, -1)
+    ]
+    species = soap_adapters.SPECIES
+    return mk.ACSF(species=species, r_cut=6.0, g2=g2, g4=g4, n_threads=n_threads)
 
 
 def values_task(
@@ -162,6 +178,22 @@ def aev_vjp_task(name: str, pairs: list[Pair], threads: int) -> Task:
     return gradients_task(aev, builders, words, N_GRADIENTS, name, pairs, threads)
 
 
+def local_gaussian_task(name: str, pairs: list[Pair], threads: int) -> Task:
+    pairs = some(pairs, N_KERNEL)
+    X = functions_of_fchl19_size(threads).fit_transform(pairs)
+    builders = [
+        partial(atom_adapters.qmllib_local, SIGMA),
+        partial(atom_adapters.kernelforge_local, SIGMA),
+    ]
+    peers, skipped = available(builders)
+    mine = ours.local_kernel_contestants(SIGMA, len(pairs), threads)
+    description = (
+        f"Local Gaussian kernel of {len(pairs)} molecules, {len(X)} atoms, {X.shape[1]} features "
+        f"(ACSF, as many as FCHL19 has), sigma {SIGMA:g}"
+    )
+    return Task(name, description, (X, pairs), len(pairs), mine + peers, skipped)
+
+
 BUILDERS: dict[str, Callable[[str, list[Pair], int], Task]] = {
     "soap": soap_task,
     "soap_polynomial": partial(soap_task, basis="polynomial"),
@@ -174,4 +206,5 @@ BUILDERS: dict[str, Callable[[str, list[Pair], int], Task]] = {
     "acsf_vjp": acsf_vjp_task,
     "aev": aev_task,
     "aev_vjp": aev_vjp_task,
+    "local_gaussian": local_gaussian_task,
 }

@@ -71,23 +71,65 @@ def gradient_contestants(make: Any, pairs: list[Pair], threads: int) -> list[Con
 
 
 def jacobian_contestants(make: Any, pairs: list[Pair], threads: int) -> list[Contestant]:
-    """Blocks of all molecules at once; compared by what they give for a cotangent."""
-    fitted = make(1).fit(pairs)
-    n_atoms = sum(len(numbers) for numbers, _ in pairs)
-    gX = cotangent(n_atoms, fitted.n_features_out_)
-
-    def gradient(blocks: Any) -> NDArray[np.float64]:
-        found = np.zeros((n_atoms, 3))
-        for center, atom, values in zip(blocks.center, blocks.atom, blocks.values, strict=True):
-            found[atom] += values @ gX[center]
-        return found
-
-    def jacobian(n_threads: int) -> Any:
-        return make(n_threads).fit(pairs).jacobian
-
-    variants = thread_variants("molkern jacobian", threads)
+    """Blocks of all molecules at once, dense and compact; compared as a gradient."""
+    fitted = make(threads).fit(pairs)
+    gX = cotangent(sum(len(numbers) for numbers, _ in pairs), fitted.n_features_out_)
     pack = mk.Structures.from_arrays
-    return [Contestant(name, pack, jacobian(n), gradient) for name, n in variants]
+    out = fitted.jacobian(pack(pairs)).values  # memory that was written before
+
+    def into(n_threads: int) -> Any:
+        representation = make(n_threads).fit(pairs)
+        return lambda structures: representation.jacobian(structures, out=out)
+
+    def compact(structures: mk.Structures) -> Any:
+        return fitted.jacobian(structures, compact=True)
+
+    def dense_gradient(found: Any) -> NDArray[np.float64]:
+        blocks = ((slice(None), values) for values in found.values)
+        return gradient_of(found, blocks, gX)
+
+    def compact_gradient(found: Any) -> NDArray[np.float64]:
+        return gradient_of(found, map(found.block, range(len(found.center))), gX)
+
+    note = "without the features of absent species"
+    variants = thread_variants("molkern out", threads)
+    return [
+        Contestant("molkern fresh", pack, fitted.jacobian, dense_gradient),
+        *[Contestant(name, pack, into(n), dense_gradient) for name, n in variants],
+        Contestant("molkern compact", pack, compact, compact_gradient, note),
+    ]
+
+
+def gradient_of(found: Any, blocks: Any, gX: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What ``vjp`` returns, from (columns, (3, n_columns)) of every block."""
+    gradient = np.zeros((found.n_atoms, 3))
+    for center, atom, (columns, values) in zip(found.center, found.atom, blocks, strict=True):
+        gradient[atom] += values @ gX[center, columns]
+    return gradient
+
+
+def local_kernel_contestants(sigma: float, n_structures: int, threads: int) -> list[Contestant]:
+    """The local Gaussian kernel of (features, molecules)."""
+
+    def convert(source: Any) -> Any:
+        X, pairs = source
+        return X, mk.Structures.from_arrays(pairs)
+
+    def fresh(native: Any) -> Any:
+        return mk.kernels.local.gaussian(*native, sigma=sigma, n_threads=threads)
+
+    out = np.zeros((n_structures, n_structures))
+
+    def into(n_threads: int) -> Any:
+        return lambda native: mk.kernels.local.gaussian(
+            *native, sigma=sigma, out=out, n_threads=n_threads
+        )
+
+    variants = thread_variants("molkern out", threads)
+    return [
+        Contestant("molkern fresh", convert, fresh),
+        *[Contestant(name, convert, into(n)) for name, n in variants],
+    ]
 
 
 def into_out(
