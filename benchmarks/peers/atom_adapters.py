@@ -84,8 +84,10 @@ def torchani_computer(threads: int) -> tuple[Any, Any]:
     return torch, AEVComputer.like_1x()
 
 
-def padded(torch: Any, pairs: list[Pair]) -> Padded:
+def padded(pairs: list[Pair]) -> Padded:
     """torchani's input: batches padded to their largest molecule, float32."""
+    import torch
+
     batches = []
     for start in range(0, len(pairs), ANI_BATCH):
         part = pairs[start : start + ANI_BATCH]
@@ -117,7 +119,7 @@ def torchani_aev(pairs: list[Pair], threads: int) -> Contestant:
 
     note = f"PyTorch, padded batches of {ANI_BATCH}"
     # both in float32; torchani rounds every step
-    return Contestant("torchani", lambda s: padded(torch, s), run, values, note, tolerance=1e-5)
+    return Contestant("torchani", padded, run, values, note, tolerance=1e-5)
 
 
 def torchani_aev_derivatives(pairs: list[Pair], threads: int) -> Contestant:
@@ -125,7 +127,7 @@ def torchani_aev_derivatives(pairs: list[Pair], threads: int) -> Contestant:
     torch, computer = torchani_computer(threads)
     gX = cotangent(sum(len(numbers) for numbers, _ in pairs), 384).astype(np.float32)
     weights, first = [], 0
-    for elements, _ in padded(torch, pairs):
+    for elements, _ in padded(pairs):
         weight = np.zeros((*elements.shape, 384), dtype=np.float32)
         real = elements.numpy() >= 0
         weight[real] = gX[first : first + int(real.sum())]
@@ -144,8 +146,7 @@ def torchani_aev_derivatives(pairs: list[Pair], threads: int) -> Contestant:
         return of_atoms(pairs, result)
 
     note = "PyTorch's automatic differentiation, values included"
-    convert = lambda source: padded(torch, source)  # noqa: E731
-    return Contestant("torchani backward", convert, run, values, note, tolerance=1e-4)
+    return Contestant("torchani backward", padded, run, values, note, tolerance=1e-4)
 
 
 def to_blocks(source: tuple[Any, list[Pair]]) -> tuple[Any, list[Any]]:
