@@ -18,7 +18,14 @@ import pytest
 
 import molkern as mk
 
-SUITE = ("coulomb_matrix", "bag_of_bonds", "kernels", "local_representations", "structures")
+SUITE = (
+    "coulomb_matrix",
+    "bag_of_bonds",
+    "kernels",
+    "local_kernels",
+    "local_representations",
+    "structures",
+)
 
 
 def random_molecules(n_structures, seed=0):

@@ -34,6 +34,10 @@ for dtype in ("float64", "float32"):
         kernel = getattr(mk.kernels, name)
         results[f"{name} {dtype}"] = kernel(x.astype(dtype), sigma=[2.0, 20.0])
     results[f"manhattan {dtype}"] = mk.kernels.manhattan_distances(x.astype(dtype))
+    atoms = rng.normal(size=(len(structures.numbers), 200)).astype(dtype)
+    local = mk.kernels.local
+    results[f"local.gaussian {dtype}"] = local.gaussian(atoms, structures, sigma=[5.0, 50.0])
+    results[f"local.polynomial {dtype}"] = local.polynomial(atoms, structures, degree=3)
 assert mk.build_info()["isa"] == sys.argv[2]
 np.savez(sys.argv[1], **results)
 """

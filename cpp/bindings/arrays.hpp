@@ -94,6 +94,7 @@ void define_aev(py::module_& m);
 void define_bag_of_bonds(py::module_& m);
 void define_kernels(py::module_& m);
 void define_local(py::module_& m);
+void define_local_kernels(py::module_& m);
 void define_neighbors(py::module_& m);
 void define_soap(py::module_& m);
 

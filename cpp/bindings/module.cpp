@@ -105,6 +105,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     define_bag_of_bonds(m);
     define_kernels(m);
     define_local(m);
+    define_local_kernels(m);
     define_neighbors(m);
     define_soap(m);
 }

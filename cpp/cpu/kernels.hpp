@@ -43,5 +43,13 @@ template <typename Real>
 void put_block(const double* rows, const BlockColumns& columns, bool past_caches, Real* to,
                double* own) noexcept;
 
+template <typename Real>
+void local_kernel_block(const AtomPairsTask<Real>& task, const AtomPairsBlock& block, Real* scratch,
+                        double* values, double* sums);
+
+template <typename Real>
+void local_norms(const SortedAtoms<Real>& atoms, std::size_t begin, std::size_t n,
+                 const Real* centre, std::size_t n_features, Real* scratch, double* norms);
+
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

@@ -6,6 +6,7 @@
 
 #include "molkern/bag_of_bonds.hpp"
 #include "molkern/coulomb_matrix.hpp"
+#include "molkern/local_kernels.hpp"
 #include "molkern/pairwise.hpp"
 
 namespace molkern {
@@ -38,6 +39,39 @@ struct PairwiseTask {
     Real* out;
 };
 
+/// Atoms in the order of elements, then of structures.
+///
+/// x       features of all atoms, n_features each
+/// index   [n]   row of x
+/// owners  [n]   structure, as it is counted in the result
+/// norms   [n]   squared norm of the features minus the centre of the element
+template <typename Real>
+struct SortedAtoms {
+    const Real* x;
+    const std::int64_t* index;
+    const std::int64_t* owners;
+    const double* norms;
+};
+
+/// As local_kernel. centres [n_elements, n_features] are subtracted from the features of each
+/// element; panel: columns that are packed at a time, a multiple of `tile`.
+template <typename Real>
+struct AtomPairsTask {
+    SortedAtoms<Real> x, y;
+    std::size_t n_features, n_elements, panel;
+    const Real* centres;
+    bool symmetric;
+    AtomSimilarity similarity;
+};
+
+/// Rows row .. row + n_rows and columns column .. column + n_columns of the result.
+///
+/// ranges  [n_elements, 4]   the sorted atoms of these structures: of x from, to; of y from, to
+struct AtomPairsBlock {
+    std::size_t row, n_rows, column, n_columns;
+    const std::size_t* ranges;
+};
+
 template <typename Real>
 struct KernelsFor {
     /// Triangles of the molecules first .. last - 1; returns as coulomb_matrix does.
@@ -61,6 +95,13 @@ struct KernelsFor {
     /// the same shape, where that is not null.
     void (*put_block)(const double* rows, const BlockColumns& columns, bool past_caches, Real* to,
                       double* own) noexcept;
+    /// sums [n_scales, n_rows, n_columns]; of a symmetric task, those above the diagonal have no
+    /// meaning.
+    void (*local_kernel_block)(const AtomPairsTask<Real>&, const AtomPairsBlock&, Real* scratch,
+                               double* values, double* sums);
+    /// norms[begin .. begin + n] of atoms of one element, n <= tile; scratch [tile, n_features].
+    void (*local_norms)(const SortedAtoms<Real>&, std::size_t begin, std::size_t n,
+                        const Real* centre, std::size_t n_features, Real* scratch, double* norms);
 };
 
 struct Kernels {
@@ -103,6 +144,13 @@ constexpr std::size_t bag_of_bonds_scratch(std::size_t n, std::size_t largest_ba
 constexpr std::size_t pairwise_scratch(std::size_t n_features, std::size_t n_copies,
                                        std::size_t n_scales) noexcept {
     return tile * n_features * n_copies + tile * tile * (1 + n_scales);
+}
+/// Reals of scratch, and doubles for values, of a block of structures, per thread.
+constexpr std::size_t local_kernel_scratch(std::size_t n_features, std::size_t panel) noexcept {
+    return (tile + panel) * n_features;
+}
+constexpr std::size_t local_kernel_values(std::size_t panel, std::size_t n_scales) noexcept {
+    return tile * tile + n_scales * panel;
 }
 
 /// The table in use: the best level this processor has, or the one named by MOLKERN_ISA.

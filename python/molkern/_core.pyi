@@ -94,6 +94,33 @@ def from_distances(
     out: npt.NDArray[Any],
     n_threads: int | None,
 ) -> None: ...
+def atom_centres(
+    x: tuple[Any, ...],
+    centres: tuple[npt.NDArray[np.int32], npt.NDArray[Any]],
+    n_threads: int | None,
+) -> None: ...
+def local_kernel(
+    x: tuple[Any, ...],
+    y: tuple[Any, ...] | None,
+    centres: tuple[npt.NDArray[np.int32], npt.NDArray[Any]],
+    similarity: str,
+    scales: npt.NDArray[np.float64],
+    offset: float,
+    degree: int,
+    roots: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+    out: npt.NDArray[Any],
+    n_threads: int | None,
+) -> None: ...
+def local_kernel_diagonal(
+    x: tuple[Any, ...],
+    centres: tuple[npt.NDArray[np.int32], npt.NDArray[Any]],
+    similarity: str,
+    scales: npt.NDArray[np.float64],
+    offset: float,
+    degree: int,
+    out: npt.NDArray[np.float64],
+    n_threads: int | None,
+) -> None: ...
 def neighbors(
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],

@@ -58,11 +58,27 @@ def rows(X: npt.ArrayLike, Y: npt.ArrayLike | None) -> tuple[Matrix, Matrix | No
     if Y is None or Y is X:
         return x, None
     y = features("Y", Y)
+    check_alike(x, y)
+    return x, y
+
+
+def check_alike(x: Matrix, y: Matrix) -> None:
+    """Raise unless Y has the columns and the type of X."""
     if y.shape[1] != x.shape[1]:
         raise ValueError(f"Y: expected {x.shape[1]} columns as X has, found {y.shape[1]}")
     if y.dtype != x.dtype:
         raise TypeError(f"Y: expected {x.dtype} as X is, found {y.dtype}")
-    return x, y
+
+
+def check_polynomial(degree: Any, scale: Any, offset: Any) -> None:
+    """Raise for parameters with which a polynomial kernel is not positive semidefinite."""
+    whole = isinstance(degree, (int, np.integer)) and not isinstance(degree, bool)
+    if not whole or degree < 1:
+        raise ValueError(f"degree: expected an integer of 1 or more, found {degree!r}")
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale: expected a positive number, found {scale!r}")
+    if not (np.isfinite(offset) and offset >= 0):
+        raise ValueError(f"offset: expected 0 or more, found {offset!r}")
 
 
 def scales(sigma: Sigma, dtype: Any, scale: Callable[[Any], Any]) -> tuple[Matrix, bool]:

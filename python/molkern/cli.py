@@ -53,6 +53,10 @@ _UNIT = (
     "Unit of the property, e.g. eV: converts if the file states its unit, else states it. "
     "For an energy: hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1."
 )
+_KERNELS = (
+    "Names with commas: laplacian, gaussian; local.gaussian for a representation with one row for "
+    "each atom, like soap-local. Default: all that go with the representations."
+)
 _SIZES = (
     "Training-set sizes with commas, e.g. 100,200,500. Default: a series up to the whole training "
     "part. At least 10 structures are needed; where there are no official folds, a fifth is held "
@@ -168,7 +172,7 @@ def compare(
         str | None, typer.Option(help="Unit of the positions in a file that does not say.")
     ] = None,
     representations: Annotated[str | None, typer.Option(help=_REPRESENTATIONS)] = None,
-    kernels: Annotated[str, typer.Option(help="Names with commas.")] = "laplacian,gaussian",
+    kernels: Annotated[str | None, typer.Option(help=_KERNELS)] = None,
     sizes: Annotated[str | None, typer.Option(help=_SIZES)] = None,
     seeds: Annotated[str | None, typer.Option(help=_SEEDS)] = None,
     baseline: Annotated[str | None, typer.Option(help=_BASELINE)] = None,
@@ -194,7 +198,7 @@ def compare(
 
     chosen = names("representations", representations, list(study.REPRESENTATIONS))
     options: dict[str, Any] = {
-        "kernels": names("kernels", kernels, ["laplacian", "gaussian"]),
+        "kernels": names("kernels", kernels, ["laplacian", "gaussian", "local.gaussian"]),
         "sizes": integers("sizes", sizes, 1),
         "seeds": integers("seeds", seeds, 0),
         "baseline": one_of("baseline", baseline, ["none", "mean", "elements"]),

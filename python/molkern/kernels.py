@@ -1,5 +1,7 @@
 """Similarities between rows: Gaussian, Laplacian, linear and polynomial kernels, and distances.
 
+``local`` has the kernels that compare structures atom by atom.
+
 Every function takes ``X`` of shape (n, n_features) and optionally ``Y`` of shape
 (m, n_features), float64 or float32, and returns (n, m) in the same type. With ``Y=None`` the
 result is exactly symmetric and each pair is computed once.
@@ -22,6 +24,7 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern import _kernel_inputs as inputs
+from molkern import local_kernels as local
 from molkern._arrays import checked_out, checked_threads, require_bytes
 from molkern._kernel_inputs import Matrix, Sigma
 
@@ -31,6 +34,7 @@ __all__ = [
     "gaussian",
     "laplacian",
     "linear",
+    "local",
     "manhattan_distances",
     "polynomial",
 ]
@@ -350,12 +354,7 @@ def polynomial(
     >>> polynomial(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), degree=2, offset=1.0)
     array([[144.]])
     """
-    if not isinstance(degree, (int, np.integer)) or degree < 1:
-        raise ValueError(f"degree: expected an integer of 1 or more, found {degree!r}")
-    if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale: expected a positive number, found {scale!r}")
-    if not (np.isfinite(offset) and offset >= 0):
-        raise ValueError(f"offset: expected 0 or more, found {offset!r}")
+    inputs.check_polynomial(degree, scale, offset)
     result = linear(X, Y, out=out, n_threads=n_threads)
     result *= result.dtype.type(scale)
     result += result.dtype.type(offset)

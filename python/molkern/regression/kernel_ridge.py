@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from molkern._atom_features import AtomFeatures, atom_features
 from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
+from molkern.regression.inputs import grid, labels, require_finite, require_known
 from molkern.regression.linear import (
     blas_threads,
     predict_in_blocks,
@@ -18,13 +20,15 @@ from molkern.regression.linear import (
     solve_with_larger_alpha,
 )
 from molkern.regression.similarity import (
+    LOCAL_TUNING_ROWS,
     MAX_BYTES,
+    Features,
     Similarity,
-    check_kernel,
+    is_local,
     kernel_matrix,
 )
 from molkern.regression.validation import DEFAULT_ALPHAS, Tuned, default_sigmas, tune
-from molkern.structures import as_structures, symbol_of
+from molkern.structures import as_structures
 
 if TYPE_CHECKING:
     from molkern.structures import Structures
@@ -39,16 +43,19 @@ class KernelRidge:
 
     .. math:: f(x) = b(x) + \sum_i c_i k(x, x_i), \qquad (K + \alpha I)\, c = y - b
 
-    with a Gaussian or Laplacian kernel of width ``sigma`` and a baseline :math:`b` fitted first.
+    with a kernel of width ``sigma`` and a baseline :math:`b` fitted first.
     Follows the estimator protocol of scikit-learn (``clone``, ``Pipeline``, ``GridSearchCV``).
 
     Parameters
     ----------
-    kernel : {"laplacian", "gaussian"}, default="laplacian"
-        :math:`e^{-\|x-x'\|_1/\sigma}` or :math:`e^{-\|x-x'\|^2/(2\sigma^2)}`.
+    kernel : {"laplacian", "gaussian", "local.gaussian"}, default="laplacian"
+        :math:`e^{-\|x-x'\|_1/\sigma}`, :math:`e^{-\|x-x'\|^2/(2\sigma^2)}`, or the sum of the
+        latter over pairs of atoms of equal element (`molkern.kernels.local.gaussian`): X then has
+        one row for each atom of ``structures``, float64 or float32.
     sigma : float, sequence of float, or None, default=None
         Width, > 0, in the unit of the features. A sequence is a grid from which cross-validation
-        chooses; None: powers of two from 1/8 to 512 times the median distance.
+        chooses; None: powers of two from 1/8 to 512 times the median distance. For a local kernel
+        the choice, of ``alpha`` too, is made on 1000 structures at most.
     alpha : float, sequence of float, or None, default=None
         Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1e-3.
     baseline : {"none", "mean", "elements"}, default="none"
@@ -71,7 +78,7 @@ class KernelRidge:
         more for a positive definite matrix, ``alpha_`` is the next larger value that works.
     dual_coef_ : ndarray of float64, shape (n,) or (n, n_targets)
     baseline_ : Baseline
-    X_fit_ : ndarray of float64, shape (n, n_features_in_)
+    X_fit_ : ndarray, shape (n, n_features_in_), or (n_atoms, n_features_in_) for a local kernel
     species_ : ndarray of int32, or None
         Elements of the training set, for ``baseline="elements"``.
     cv_results_ : dict of ndarray, or None
@@ -123,11 +130,12 @@ class KernelRidge:
 
         Parameters
         ----------
-        X : array_like of float, shape (n, n_copies * n_features)
+        X : array_like of float, shape (n, n_copies * n_features), or (n_atoms, n_features)
         y : array_like of float, shape (n,) or (n, n_targets)
             Finite. All targets share ``sigma``, ``alpha`` and one factorisation.
         structures : Structures, list of ase.Atoms or of (numbers, positions), optional
-            The n structures; needed for ``baseline="elements"``.
+            The n structures; needed for ``baseline="elements"``
+            and local kernels.
 
         Returns
         -------
@@ -141,13 +149,12 @@ class KernelRidge:
         TypeError
             For X or y that hold no real numbers.
         """
-        check_kernel(self.kernel)
         check_baseline(self.baseline)
-        sigmas = _grid("sigma", self.sigma, positive=True)
-        alphas = _grid("alpha", self.alpha, positive=False) or DEFAULT_ALPHAS
-        features = self._features(X)
-        labels = _labels(y, len(features))
+        sigmas = grid("sigma", self.sigma, positive=True)
+        alphas = grid("alpha", self.alpha, positive=False) or DEFAULT_ALPHAS
+        features = self._features(X, structures, "fit")
         n = len(features)
+        targets = labels(y, n)
         self.species_: npt.NDArray[np.int32] | None = None
         counts = self._counts(structures, n, "fit")
         searching = sigmas is None or len(sigmas) > 1 or len(alphas) > 1
@@ -168,17 +175,18 @@ class KernelRidge:
         )
         ordered_counts = None if counts is None else counts[order]
         with blas_threads(self.n_threads, rows=n):
-            sigma, alpha = self._choose(similarity, labels[order], sigmas, alphas, ordered_counts)
-            self.baseline_: Baseline = fit_baseline(self.baseline, labels, counts)
-            residual = (labels - self.baseline_.predict(n, counts))[order]
+            sigma, alpha = self._choose(similarity, targets[order], sigmas, alphas, ordered_counts)
+            self.baseline_: Baseline = fit_baseline(self.baseline, targets, counts)
+            residual = (targets - self.baseline_.predict(n, counts))[order]
             coefficients, self.alpha_ = solve_with_larger_alpha(
                 lambda: similarity.gram(np.arange(n), sigma),
                 residual,
                 [a for a in alphas if a >= alpha],
             )
         self.sigma_ = sigma
-        self.X_fit_ = features
-        self.n_features_in_ = features.shape[1]
+        self._training = features
+        self.X_fit_ = _matrix(features)
+        self.n_features_in_ = self.X_fit_.shape[1]
         dual = np.empty_like(coefficients)
         dual[order] = coefficients
         self.dual_coef_ = dual[:, 0] if np.ndim(y) == 1 else dual
@@ -189,9 +197,10 @@ class KernelRidge:
 
         Parameters
         ----------
-        X : array_like of float, shape (m, n_features_in_)
+        X : array_like of float, shape (m, n_features_in_), or (n_atoms, n_features_in_)
         structures : Structures, list of ase.Atoms or of (numbers, positions), optional
-            The m structures; needed for ``baseline="elements"``.
+            The m structures; needed for ``baseline="elements"``
+            and local kernels.
 
         Returns
         -------
@@ -208,24 +217,25 @@ class KernelRidge:
     def _predicted(self, X: npt.ArrayLike, structures: Any, method: str) -> Floats:
         if not hasattr(self, "dual_coef_"):
             raise ValueError("this KernelRidge is not fitted: call fit first")
-        features = self._features(X)
-        if features.shape[1] != self.n_features_in_:
+        features = self._features(X, structures, method)
+        n_features = _matrix(features).shape[1]
+        if n_features != self.n_features_in_:
             raise ValueError(
-                f"X: expected {self.n_features_in_} features as in fit, found {features.shape[1]}"
+                f"X: expected {self.n_features_in_} features as in fit, found {n_features}"
             )
         counts = self._counts(structures, len(features), method)
 
         def cross(rows: slice) -> Floats:
             return kernel_matrix(
                 features[rows],
-                self.X_fit_,
+                self._training,
                 kernel=self.kernel,
                 sigma=self.sigma_,
                 n_copies=self.n_copies,
                 n_threads=self.n_threads,
             )
 
-        dual = self.dual_coef_.reshape(len(self.X_fit_), -1)
+        dual = self.dual_coef_.reshape(len(self._training), -1)
         with blas_threads(self.n_threads):
             result = predict_in_blocks(cross, len(features), dual)
         result += self.baseline_.predict(len(features), counts)
@@ -237,9 +247,9 @@ class KernelRidge:
         A constant target counts 1 when it is predicted exactly, else 0.
         """
         predicted = self._predicted(X, structures, "score")
-        labels = _labels(y, len(predicted))
-        residual = ((labels - predicted.reshape(labels.shape)) ** 2).sum(axis=0)
-        spread = ((labels - labels.mean(axis=0)) ** 2).sum(axis=0)
+        truth = labels(y, len(predicted))
+        residual = ((truth - predicted.reshape(truth.shape)) ** 2).sum(axis=0)
+        spread = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
         constant = np.where(residual == 0, 1.0, 0.0)
         safe = np.where(spread > 0, spread, 1.0)
         return float(np.where(spread > 0, 1 - residual / safe, constant).mean())
@@ -298,21 +308,34 @@ class KernelRidge:
         if sigmas is not None and len(sigmas) == len(alphas) == 1:
             return sigmas[0], alphas[0]
         rows = np.arange(len(y))
+        if is_local(self.kernel) and (sigmas is None or len(sigmas) > 1):
+            rows = rows[:LOCAL_TUNING_ROWS]
         if sigmas is None:
             sigmas = default_sigmas(similarity.median_distance(rows))
         tuned = tune(
             similarity.gram_for_tuning(rows, sigmas),
-            y,
+            y[rows],
             sigmas=sigmas,
             alphas=alphas,
             cv=self.cv,
             baseline=self.baseline,
-            counts=counts,
+            counts=None if counts is None else counts[rows],
         )
         self.cv_results_ = _as_columns(tuned)
+        if len(rows) < len(y):
+            return tuned.sigma_larger, tuned.alpha_larger
         return tuned.sigma, tuned.alpha
 
-    def _features(self, X: npt.ArrayLike) -> Floats:
+    def _features(self, X: npt.ArrayLike, structures: Any, method: str) -> Features:
+        if is_local(self.kernel):
+            if structures is None:
+                raise ValueError(f'kernel="{self.kernel}": {method} needs structures=, found None')
+            if self.n_copies != 1:
+                raise ValueError(
+                    f'n_copies: expected 1 with kernel="{self.kernel}", found {self.n_copies!r}'
+                )
+            atoms = atom_features("X", X, structures)
+            return atoms.with_centres(self.n_threads) if method == "fit" else atoms
         features = real_array("X", X)
         if features.ndim != 2:
             raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")
@@ -323,7 +346,7 @@ class KernelRidge:
                 f"X: expected a multiple of n_copies={self.n_copies} columns, "
                 f"found {features.shape[1]}"
             )
-        _require_finite("X", features)
+        require_finite("X", features)
         return features
 
     def _counts(self, structures: Any, n: int, method: str) -> npt.NDArray[Any] | None:
@@ -337,7 +360,7 @@ class KernelRidge:
         if method == "fit":
             self.species_ = batch.species
         else:
-            _require_known(batch, self.species_)
+            require_known(batch, self.species_)
         counts: npt.NDArray[Any] = batch.composition(self.species_)
         return counts
 
@@ -346,43 +369,8 @@ def _parameter_names() -> list[str]:
     return [name for name in inspect.signature(KernelRidge.__init__).parameters if name != "self"]
 
 
-def _grid(name: str, value: Any, *, positive: bool) -> tuple[float, ...] | None:
-    """Values of a parameter: None, one number or a sequence of numbers."""
-    if value is None:
-        return None
-    bound = "> 0" if positive else ">= 0"
-    try:
-        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected numbers {bound} or None, found {value!r}") from None
-    allowed = values > 0 if positive else values >= 0
-    if values.ndim != 1 or not len(values) or not (np.isfinite(values) & allowed).all():
-        raise ValueError(f"{name}: expected finite numbers {bound}, found {value!r}")
-    return tuple(float(v) for v in np.unique(values))
-
-
-def _labels(y: npt.ArrayLike, n: int) -> Floats:
-    labels = real_array("y", y)
-    if labels.ndim not in (1, 2) or len(labels) != n or labels.size == 0:
-        raise ValueError(f"y: expected shape ({n},) or ({n}, n_targets), found {labels.shape}")
-    _require_finite("y", labels)
-    return labels.reshape(n, -1)
-
-
-def _require_finite(name: str, values: Floats) -> None:
-    if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0, 0])
-        raise ValueError(f"{name}: expected finite values, found NaN or infinity in row {row}")
-
-
-def _require_known(batch: Structures, species: Any) -> None:
-    unknown = np.setdiff1d(batch.species, species)
-    if len(unknown):
-        molecule = int((batch.composition(unknown[:1])[:, 0] > 0).argmax())
-        raise ValueError(
-            f'baseline="elements": molecule {molecule} contains {symbol_of(int(unknown[0]))}, '
-            "which the training set lacks"
-        )
+def _matrix(features: Features) -> npt.NDArray[Any]:
+    return features.X if isinstance(features, AtomFeatures) else features
 
 
 def _as_columns(tuned: Tuned) -> dict[str, npt.NDArray[Any]]:

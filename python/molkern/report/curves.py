@@ -19,7 +19,11 @@ __all__ = [
 ]
 
 _ONE_VALUE = ("dataset", "property", "unit", "baseline")
-KERNEL_NAMES = {"laplacian": "Laplacian", "gaussian": "Gaussian"}
+KERNEL_NAMES = {
+    "laplacian": "Laplacian",
+    "gaussian": "Gaussian",
+    "local.gaussian": "local Gaussian",
+}
 
 
 def check(result: Result) -> pd.DataFrame:

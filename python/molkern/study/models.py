@@ -16,6 +16,7 @@ __all__ = [
     "REPRESENTATIONS",
     "default_representations",
     "label",
+    "per_atom",
     "representation",
     "specification",
 ]
@@ -45,11 +46,17 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "ani-2x": ("AEV", {"parameters": "ani-2x", "average": "sum"}),
     "soap": ("SOAP", {"r_cut": 3.0, "n_max": 8, "l_max": 6, "sigma": 0.3, "average": "sum"}),
+    # Atom by atom, for local kernels; float32: the features of QM7 take 2.5 GB.
+    "soap-local": (
+        "SOAP",
+        {"r_cut": 3.0, "n_max": 8, "l_max": 6, "sigma": 0.3, "dtype": "float32"},
+    ),
 }
 _LABELS = {
     "acsf": "ACSF (8 G2, 16 G4, sum)",
     "ani-2x": "AEV (ANI-2x, sum)",
     "soap": "SOAP (3 Å, sum)",
+    "soap-local": "SOAP (3 Å)",
 }
 DEFAULT_REPRESENTATIONS = (
     "coulomb_matrix",
@@ -128,6 +135,11 @@ def representation(model: Any) -> Any:
     if parameters.get("permutation") == "random" and parameters.get("random_state") is None:
         made.set_params(random_state=0)
     return made
+
+
+def per_atom(model: Any) -> bool:
+    """Whether a representation has one row for each atom, which only local kernels take."""
+    return model.get_params().get("average", "") is None
 
 
 def specification(model: Any) -> dict[str, Any]:

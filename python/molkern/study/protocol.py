@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from molkern.datasets import Dataset
 from molkern.datasets.dataset import per_atom
 from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
-from molkern.regression.similarity import MAX_BYTES, check_kernel
+from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel, is_local
 from molkern.study import models
 from molkern.study.checks import notes_on
 from molkern.study.progress import ProgressCallback
@@ -51,7 +52,8 @@ def accuracy(
         An object such as ``molkern.BagOfBonds()``, a name of `models.REPRESENTATIONS`, or
         ``{"name": ..., parameters}``. A fresh copy is fitted to the compositions of all
         structures; labels play no part in it.
-    kernel : {"laplacian", "gaussian"}
+    kernel : {"laplacian", "gaussian", "local.gaussian"}
+        The last for a representation with one row for each atom (``average=None``).
     sizes : sequence of int, optional
         Training-set sizes, at least ``cv``. None: see `default_sizes`.
     property : str, optional
@@ -66,7 +68,8 @@ def accuracy(
     n_tune : int, default=2000
         ``sigma`` and ``alpha`` are chosen by cross-validation inside each training set up to this
         size; larger sets take those of their first ``n_tune`` structures, with the narrowest kernel
-        that is within 2 % of the best there (`molkern.regression.Tuned`).
+        that is within 2 % of the best there (`molkern.regression.Tuned`). At most 1000 with local
+        kernels.
     cv : int, default=5
         Folds of that cross-validation.
     max_bytes : int, default=2 GiB
@@ -107,7 +110,7 @@ def compare(
     data: Dataset | str | Path,
     representations: Sequence[Any] | None = None,
     *,
-    kernels: Sequence[str] = ("laplacian", "gaussian"),
+    kernels: Sequence[str] | None = None,
     sizes: Sequence[int] | None = None,
     property: str | None = None,
     baseline: str | None = None,
@@ -128,7 +131,9 @@ def compare(
         As in `accuracy`. None: the sorted Coulomb matrix, the randomly sorted one with 8 copies,
         its eigenspectrum, and bag of bonds; where all structures are the same atoms in the same
         order, the unsorted and the sorted Coulomb matrix, and bag of bonds.
-    kernels : sequence of {"laplacian", "gaussian"}
+    kernels : sequence of {"laplacian", "gaussian", "local.gaussian"}, optional
+        Those of atoms go with representations with one row for each atom, the others with the
+        other representations. None: all.
     sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, progress
         As in `accuracy`.
 
@@ -163,10 +168,10 @@ def compare(
     if chosen is None:
         chosen = models.default_representations(data.structures)
     fresh = [models.representation(model) for model in chosen]
-    if not fresh or not len(kernels):
+    kernels = _fitting(fresh) if kernels is None else [check_kernel(name) for name in kernels]
+    if not fresh or not kernels:
         raise ValueError("representations and kernels: expected at least one of each, found none")
-    for name in kernels:
-        check_kernel(name)
+    pairs = _pairs(fresh, kernels)
     _require_different([models.specification(model) for model in fresh], kernels)
     store = store if store is None or isinstance(store, Store) else Store(store)
     plan = checked_plan(
@@ -181,16 +186,44 @@ def compare(
         max_bytes=max_bytes,
         n_threads=n_threads,
         progress=progress,
-        n_models=len(fresh) * len(kernels),
+        n_models=sum(len(names) for _, names in pairs),
     )
     rows: list[dict[str, Any]] = []
+    numbers = itertools.count()
     with blas_threads(n_threads):
-        for i, model in enumerate(fresh):
+        for model, names in pairs:
             features = Features(model, plan)
-            for j, kernel in enumerate(kernels):
-                rows += run_model(plan, features, kernel, i * len(kernels) + j)
+            for kernel in names:
+                rows += run_model(plan, features, kernel, next(numbers))
     notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh))
     return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
+
+
+def _fitting(fresh: Sequence[Any]) -> list[str]:
+    """All kernels that any of the representations can go with."""
+    kinds = {models.per_atom(model) for model in fresh}
+    return [name for name in ("laplacian", "gaussian", *LOCAL_KERNELS) if is_local(name) in kinds]
+
+
+def _pairs(fresh: Sequence[Any], kernels: Sequence[str]) -> list[tuple[Any, list[str]]]:
+    """Representations with their kernels: of atoms with local ones."""
+    pairs = []
+    for model in fresh:
+        local = models.per_atom(model)
+        names = [name for name in kernels if is_local(name) == local]
+        if not names:
+            need = f"one row for each atom, which needs one of {LOCAL_KERNELS}"
+            if not local:
+                need = "one row for each structure, which local kernels cannot take; average=None?"
+            raise ValueError(f"kernels: {models.label(model)} has {need}, found {list(kernels)}")
+        pairs.append((model, names))
+    unused = [name for name in kernels if not any(name in names for _, names in pairs)]
+    if unused:
+        raise ValueError(
+            f"kernels: {unused[0]} goes with no representation; local kernels need one with "
+            "average=None, others one row for each structure"
+        )
+    return pairs
 
 
 def _require_different(specifications: list[dict[str, Any]], kernels: Sequence[str]) -> None:

@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 import molkern
+from molkern._atom_features import AtomFeatures, atom_features
 from molkern.datasets import Dataset
 from molkern.regression.baseline import fit_baseline
 from molkern.regression.linear import blas_threads, predict_in_blocks, solve_with_larger_alpha
-from molkern.regression.similarity import Similarity
+from molkern.regression.similarity import LOCAL_TUNING_ROWS, Similarity, is_local
 from molkern.regression.validation import DEFAULT_ALPHAS, default_sigmas, tune
 from molkern.study import models
 from molkern.study.progress import Progress, ProgressCallback
@@ -81,20 +82,29 @@ class Features:
         parameters = model.get_params()
         random = parameters.get("permutation") == "random"
         self.n_copies = int(parameters["n_copies"]) if random else 1
+        self.per_atom = models.per_atom(model)
 
     @cached_property
-    def X(self) -> Floats:
-        """Shape (n_structures, n_copies * n_features), float64."""
+    def rows(self) -> Floats | AtomFeatures:
+        """Shape (n_structures, n_copies * n_features), float64; or of atoms, as they come."""
         structures = self.plan.data.structures
         start = time.perf_counter()
         features = self.model.fit(structures).transform(structures)
         self.seconds = time.perf_counter() - start
+        if self.per_atom:
+            return atom_features(f"representation {self.label!r}", features, structures)
         if features.shape[0] != len(structures):
             raise ValueError(
                 f"representation {self.label!r}: expected one row for each of "
                 f"{len(structures)} structures, found shape {features.shape}"
             )
         return np.ascontiguousarray(features, dtype=np.float64)
+
+    @property
+    def n_features(self) -> int:
+        """Features of one copy, or of an atom."""
+        X = self.rows.X if isinstance(self.rows, AtomFeatures) else self.rows
+        return int(X.shape[1]) // self.n_copies
 
 
 def run_model(plan: Plan, features: Features, kernel: str, number: int) -> list[dict[str, Any]]:
@@ -108,6 +118,7 @@ class _Run:
     def __init__(self, plan: Plan, features: Features, kernel: str, number: int) -> None:
         self.plan, self.features, self.kernel, self.number = plan, features, kernel, number
         self.seconds_shared = 0.0
+        self.n_tune = min(plan.n_tune, LOCAL_TUNING_ROWS) if is_local(kernel) else plan.n_tune
 
     def rows(self) -> list[dict[str, Any]]:
         plan = self.plan
@@ -115,7 +126,7 @@ class _Run:
         tunings = [
             (split, m)
             for split in plan.splits
-            for m in sorted({min(n, plan.n_tune) for n in plan.sizes})
+            for m in sorted({min(n, self.n_tune) for n in plan.sizes})
         ]
         tuned: dict[Any, dict[str, Any]] = {}
         self._report("tune", 0, len(tunings))
@@ -135,8 +146,8 @@ class _Run:
         pending = []
         for split, n in pairs:
             specification = self._specification("fit", split, n)
-            choice = tuned[split.seed, split.fold, min(n, self.plan.n_tune)]
-            if n > self.plan.n_tune:
+            choice = tuned[split.seed, split.fold, min(n, self.n_tune)]
+            if n > self.n_tune:
                 larger = {"sigma": choice["sigma_larger"], "alpha": choice["alpha_larger"]}
                 choice = {**choice, **larger}
             stored = self.plan.store.get(specification) if self.plan.store else None
@@ -149,8 +160,8 @@ class _Run:
             return found
         similarity = self.similarity
         for batch in similarity.batches(sorted({choice["sigma"] for *_, choice in pending})):
-            if similarity.n_copies > 1:
-                self._timed_kernel(partial(similarity.hold, batch))
+            if not similarity.by_distance:
+                self._timed_kernel(partial(self._hold, batch))
             for split, n, specification, choice in pending:
                 if choice["sigma"] in batch:
                     with blas_threads(None, rows=n):
@@ -161,19 +172,35 @@ class _Run:
                     self._report("fit", len(found), len(pairs))
         return found
 
+    def _hold(self, sigmas: Sequence[float]) -> None:
+        """Matrices that the fits share, where that is less work than one for each fit.
+
+        Decided from all fits, not from those that are still to be done: a study that was killed
+        ends with the same numbers.
+        """
+        if not is_local(self.kernel):
+            self.similarity.hold(sigmas)
+            return
+        splits, sizes = self.plan.splits, self.plan.sizes
+        needed = [np.r_[split.train[: max(sizes)], split.test] for split in splits]
+        rows = np.unique(np.concatenate(needed))
+        each = sum(n * (n / 2 + len(split.test)) for split in splits for n in sizes)
+        if len(rows) ** 2 / 2 <= each:
+            self.similarity.hold(sigmas, rows)
+
     @cached_property
     def similarity(self) -> Similarity:
         self._report("representation", 0, 1)
-        X = self.features.X
+        rows = self.features.rows
         self._report("representation", 1, 1)
         similarity = Similarity(
-            X,
+            rows,
             kernel=self.kernel,
             n_copies=self.features.n_copies,
             n_threads=self.plan.n_threads,
             max_bytes=self.plan.max_bytes,
         )
-        if similarity.n_copies == 1:
+        if similarity.by_distance:
             self._timed_kernel(similarity.prepare)
         return similarity
 
@@ -240,7 +267,7 @@ class _Run:
             "max_error": float(error.max()),
             "sigma": sigma,
             "alpha": alpha,
-            "n_features": self.features.X.shape[1] // self.features.n_copies,
+            "n_features": self.features.n_features,
             "seconds_representation": self.features.seconds,
             "seconds_kernel": self.seconds_shared + seconds_kernel,
             "seconds_tune": choice["seconds_tune"],
@@ -260,7 +287,7 @@ class _Run:
             "n_train": n,
             "fold": split.fold,
             "seed": split.seed,
-            "n_tune": min(n, self.plan.n_tune),
+            "n_tune": min(n, self.n_tune),
             **NOT_RECORDED,
             **values,
         }
@@ -277,7 +304,7 @@ class _Run:
             "fold": split.fold,
             "seed": split.seed,
             "n_train": n,
-            "n_tune": min(n, self.plan.n_tune),
+            "n_tune": min(n, self.n_tune),
             "cv": self.plan.cv,
         }
 

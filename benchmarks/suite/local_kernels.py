@@ -1,0 +1,57 @@
+"""Kernels of atoms: 100 small molecules, features like those of FCHL19 (720) and of SOAP (5740)."""
+
+import molkern as mk
+
+from . import libraries
+
+N_STRUCTURES = 100
+SIGMA = 20.0
+
+
+def atoms(n_structures, n_features, dtype):
+    """Structures, and random features of their atoms."""
+    structures = libraries.structures(n_structures)
+    return structures, libraries.features(len(structures.numbers), n_features, dtype)
+
+
+class Symmetric:
+    """How long do the similarities of one set take, from its atoms?"""
+
+    param_names = ("n_features", "dtype", "n_threads")
+    params = ([720, 5740], ["float64", "float32"], [1, 2])
+
+    def setup(self, n_features, dtype, n_threads):
+        structures, X = atoms(N_STRUCTURES, n_features, dtype)
+        self.arguments = {"X": X, "structures": structures, "n_threads": n_threads}
+        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
+
+    def time_gaussian(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
+
+    def time_gaussian_normalized(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA, normalize=True)
+
+    def time_grid_of_eight(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian(**self.arguments, sigma=[SIGMA * 2**k for k in range(8)])
+
+    def time_polynomial(self, n_features, dtype, n_threads):
+        mk.kernels.local.polynomial(**self.arguments)
+
+    def peakmem_gaussian(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
+
+
+class Rectangular:
+    """How long does a prediction take, 50 molecules against 100?"""
+
+    param_names = ("n_features", "dtype", "n_threads")
+    params = ([720, 5740], ["float64", "float32"], [1, 2])
+
+    def setup(self, n_features, dtype, n_threads):
+        structures, X = atoms(N_STRUCTURES, n_features, dtype)
+        some, Y = atoms(N_STRUCTURES // 2, n_features, dtype)
+        self.arguments = {"X": Y, "structures": some, "Y": X, "structures_Y": structures}
+        self.arguments["n_threads"] = n_threads
+
+    def time_gaussian(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
