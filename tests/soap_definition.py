@@ -1,5 +1,6 @@
 """Plain NumPy transcription of the SOAP power spectrum."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -72,6 +73,7 @@ def polynomial(r, r_cut, n_max, degree, sigma):
     )
 
 
+@functools.cache
 def bessel_zeros(degree, n_max):
     """The first zeros of j_l: where it changes sign on a fine grid."""
     grid = np.arange(0.1, 4 * (n_max + degree) + 10, 0.05)

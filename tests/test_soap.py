@@ -67,7 +67,8 @@ def test_sizes_match_definition(molecules, n_max, l_max):
     structures = mk.Structures.from_arrays(molecules[:5])
     model = mk.SOAP(**options).fit(structures)
     expected = soap_definition(structures, model.species_, **options)
-    # The overlap of nine Gaussians has a condition number of 1e10.
+    # Of nine Gaussians, whose overlap has a condition number of 1e10, which the definition
+    # orthonormalises in float64.
     close(model.transform(structures), expected, 1e-7 if n_max > 5 else 1e-12)
 
 
@@ -100,14 +101,15 @@ def test_reference_dscribe(reference, kind, options):
     for numbers, positions, expected in found:
         rows = model.transform([(numbers, positions)])
         rows = rows[0] if "average" in options else rows[: len(expected)]
-        # DScribe orthonormalises by other steps: 1e-10 with n_max 8.
+        # DScribe orthonormalises in float64: 5e-10 with n_max 8.
         close(rows, expected, 1e-9)
 
 
 def test_reference_dscribe_polynomial(reference):
     for kind, n_max, l_max, digits in (
         ("small_polynomial/", 4, 3, 1e-10),
-        # In float64 eight polynomials are orthonormal to 1e-5 only; here they are to 1e-13.
+        # In float64 eight polynomials are orthonormal to 1e-5 only, and DScribe's features right to
+        # 2e-6; here they are to 1e-13 (test_soap_options.py).
         ("large_polynomial/", 8, 6, 5e-6),
     ):
         model = mk.SOAP(species=SPECIES, n_max=n_max, l_max=l_max, radial_basis="polynomial")

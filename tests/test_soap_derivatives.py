@@ -230,17 +230,20 @@ CODE = """
 import sys
 import numpy as np
 import molkern as mk
-from soap_definition import CUTOFF_FUNCTIONS, RADIAL_BASES, SMALL
+from soap_definition import COMPRESSIONS, CUTOFF_FUNCTIONS, SMALL, WEIGHTINGS
 
 rng = np.random.default_rng(1)
 molecules = [(rng.integers(6, 9, n), rng.uniform(0, 4, (n, 3))) for n in rng.integers(0, 24, 12)]
 structures = mk.Structures.from_arrays(molecules)
 results = {}
-for name in (None, *CUTOFF_FUNCTIONS):
+many = [{"cutoff_function": f} for f in (None, *CUTOFF_FUNCTIONS)]
+many += [{"weighting": weighting} for weighting in WEIGHTINGS]
+many += [{"compression": name, "normalize": True} for name in COMPRESSIONS]
+for k, more in enumerate(many):
     for options in (SMALL, SMALL | {"n_max": 5, "l_max": 4, "radial_basis": "polynomial"}):
-        model = mk.SOAP(**options, cutoff_function=name)
+        model = mk.SOAP(**options, **more)
         rows = model.fit_transform(structures)
-        case = f"{name} {options['n_max']}"
+        case = f"{k} {options['n_max']}"
         results[f"{case} values"] = rows
         gX = np.cos(np.arange(rows.size)).reshape(rows.shape)
         results[f"{case} vjp"] = model.vjp(structures, gX)

@@ -11,6 +11,7 @@
 //
 // Vectors run over radial functions n'. Sums over neighbours are over primitive functions, which
 // are orthonormalised afterwards, once for a species. Blocks of absent species are only zeroed.
+// Compression is a choice of the coefficients that are multiplied; mu2 sums all species at once.
 
 #include "cpu/kernels.hpp"
 #include "cpu/soap_spectrum.hpp"
