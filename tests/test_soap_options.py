@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from scipy.special import spherical_jn
 from sklearn.base import clone
 
 import molkern as mk
@@ -133,10 +134,9 @@ def test_gaussian_type_is_orthonormal(r_cut, n_max, degree):
 
 
 def test_spherical_bessel():
-    special = pytest.importorskip("scipy.special")
     x = np.linspace(1e-3, 150, 4000)
     for degree in (0, 1, 2, 3, 7, 20, 31):
-        expected = special.spherical_jn(degree, x)
+        expected = spherical_jn(degree, x)
         np.testing.assert_allclose(spherical_bessel(degree, x), expected, rtol=0, atol=2e-14)
     zeros = bessel_zeros(30, 20)
     assert zeros.shape == (31, 20)
@@ -144,9 +144,9 @@ def test_spherical_bessel():
     steps = np.diff(zeros, axis=1)
     assert (steps > np.pi - 1e-9).all()
     for degree, row in enumerate(zeros):
-        values = special.spherical_jn(degree, np.linspace(degree + 1, row[-1] + 0.1, 4000))
+        values = spherical_jn(degree, np.linspace(degree + 1, row[-1] + 0.1, 4000))
         assert np.count_nonzero(values[1:] * values[:-1] < 0) == 20
-        np.testing.assert_allclose(special.spherical_jn(degree, row), 0, atol=1e-14)
+        np.testing.assert_allclose(spherical_jn(degree, row), 0, atol=1e-14)
 
 
 @pytest.mark.parametrize(("n_max", "l_max"), [(1, 0), (8, 6), (20, 3), (3, 30)])
