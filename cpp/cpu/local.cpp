@@ -50,7 +50,7 @@ LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real
                         double* row = in_place(to, workspace.row());
                         kernel.functions->values(kernel.parameters.get(), center,
                                                  workspace.scratch(), row);
-                        // What is in place was hidden behind the arithmetic.
+                        // Doubles are there: past the caches they came no faster.
                         if (!std::is_same_v<Real, double>)
                             put_row(row, kernel.n_features, past, to);
                     });
