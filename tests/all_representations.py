@@ -47,16 +47,21 @@ def _environment_vectors():
 
 
 def _power_spectra():
-    def case(average, basis, function):
-        options = {"radial_basis": basis, "cutoff_function": function, "average": average}
-        names = (average or "atoms", basis, function or "jump")
-        return f"SOAP-{'-'.join(names)}", SOAP, SMALL | options
+    def case(average, basis, function, **more):
+        options = {"radial_basis": basis, "cutoff_function": function, "average": average} | more
+        names = (average or "atoms", basis, function or "jump", more.get("compression"))
+        return f"SOAP-{'-'.join(filter(None, names))}", SOAP, SMALL | options
 
     yield case(None, "gto", None)
     yield case(None, "polynomial", "cosine")
     yield case("sum", "gto", "tanh3")
     yield case("mean", "polynomial", None)
     yield case("inner", "gto", "polynomial")
+    weights = {"function": "poly", "r0": 3.5, "c": 1.2, "m": 2.0}
+    yield case(None, "laplacian_eigenstates", "cosine", normalize=True)
+    yield case("sum", "gto", "cosine", compression="mu1nu1", weighting=weights)
+    yield case("mean", "gto", None, compression="mu2", normalize=True)
+    yield case("inner", "laplacian_eigenstates", "tanh3", compression="crossover")
 
 
 GLOBAL_CASES = [*_coulomb_matrices(), *_bags_of_bonds()]

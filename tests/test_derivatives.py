@@ -230,7 +230,13 @@ def test_periodic_vjp_is_the_jacobians_product(cls, parameters, crystals):
 def test_compact_blocks_are_the_dense_ones(cls, parameters, crystals):
     model = cls(**parameters).fit(crystals)
     dense, compact = model.jacobian(crystals), model.jacobian(crystals, compact=True)
-    assert compact.values.size < dense.values.size
+    # Sums of all species, the only features of mu2, depend on every neighbour.
+    of_all = parameters.get("compression") == "mu2"
+    assert (
+        compact.values.size == dense.values.size
+        if of_all
+        else (compact.values.size < 0.9 * dense.values.size)
+    )
     np.testing.assert_array_equal(compact.center, dense.center)
     np.testing.assert_array_equal(compact.atom, dense.atom)
     for k in range(len(dense.atom)):
