@@ -21,7 +21,7 @@ def test_examples(name):
 def test_public_classes_and_functions_have_examples():
     public = [
         getattr(module, name)
-        for module in (molkern, molkern.kernels)
+        for module in (molkern, molkern.kernels, molkern.kernels.local)
         for name in module.__all__
         if callable(getattr(module, name)) and name != "build_info"
     ]

@@ -177,13 +177,15 @@ def test_order_of_atoms_does_not_matter():
     np.testing.assert_allclose(local.gaussian(X[order], shuffled, sigma=2.0), K, rtol=1e-14)
 
 
-def test_equal_atoms_have_distance_0():
-    x = batch([7, 5])
-    X = np.repeat(np.random.default_rng(0).normal(size=(1, 1000)), len(x.numbers), axis=0)
-    counts = x.composition().astype(float)
-    for dtype in DTYPES:
-        K = local.gaussian(X.astype(dtype), x, sigma=1e-3)
-        np.testing.assert_array_equal(K, counts @ counts.T)
+@pytest.mark.parametrize("n_features", [7, 100, 1000])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_atoms_have_distance_0(dtype, n_features):
+    """Norms are summed as products are: a kernel narrower than any rounding sees equal atoms."""
+    x = Structures([1] * 7 + [6] * 5, np.zeros((12, 3)), [0, 7, 12])
+    X = np.repeat(np.random.default_rng(0).normal(size=(1, n_features)), 12, axis=0)
+    X[0] += 1.0  # so that the others are not the mean
+    K = local.gaussian(X.astype(dtype), x, sigma=1e-6)
+    np.testing.assert_array_equal(K, [[6 * 6 + 1, 0], [0, 5 * 5]])
 
 
 def test_nothing_in_common_and_nothing_at_all():

@@ -1,7 +1,11 @@
 // Sums over pairs of atoms of one element, for a block of structures by a block of structures.
 //
 // Floor: a multiply-add for a feature and pair of atoms, as in pairwise.cpp; an exponential for a
-// pair. Atoms are reached through an index sorted by element, then structure. Columns are packed,
+// pair. The first 100 molecules of QM7, 720 features, float64: 0.19e9 multiply-adds, 7.5 ms at the
+// rate of a library's matrix product (25e9/s); measured 11.6 ms, of which 7.6 in `products`, where
+// a sixth of the work is in tiles that reach over the diagonal.
+//
+// Atoms are reached through an index sorted by element, then structure. Columns are packed,
 // a panel of tiles at a time, rows tile by tile, both minus the mean of the element; so the
 // features are read where they lie and copied piece by piece only.
 //
@@ -200,7 +204,8 @@ template <typename Real>
 void local_norms(const SortedAtoms<Real>& atoms, std::size_t begin, std::size_t n,
                  const Real* centre, std::size_t n_features, Real* packed, double* norms) {
     pack_columns(atoms, begin, n, centre, n_features, packed);
-    // In the order of `products`, so that equal rows have distance 0.
+    // In vectors and in the order of `products`, so that rounding is the same and equal rows have
+    // distance 0; scalar sums would be compiled without fused multiply-adds.
     double totals[tile] = {};
     for (std::size_t first = 0; first < n_features; first += chunk_of_atoms<Real>) {
         const std::size_t stop = smaller(first + chunk_of_atoms<Real>, n_features);

@@ -94,8 +94,9 @@ def gaussian(
     the chunks, the exponential and the sums over atoms are float64.
 
     Cost: a multiply-add for each feature and pair of atoms of equal element, half of them with
-    ``Y=None``. Memory besides the result: at most 432 n_features numbers and
-    6400 (1 + n_sigma) float64 for each thread; never a matrix of atoms by atoms.
+    ``Y=None``. Memory besides the result: at most 432 n_features numbers and 2304 + 16768 n_sigma
+    float64 for each thread; never a matrix of atoms by atoms. Threads share the pairs of
+    structures: a single pair has one.
 
     References
     ----------
