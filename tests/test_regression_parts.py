@@ -13,6 +13,7 @@ from molkern.regression import (
     tune,
 )
 from molkern.regression.linear import solve_with_larger_alpha
+from molkern.regression.validation import alpha_of_larger_set
 
 
 def gaussian_gram(x):
@@ -136,6 +137,40 @@ def test_noise_asks_for_alpha():
     quiet = tune(gaussian_gram(x), clean, sigmas=[1.0], alphas=[1e-8, 1.0])
     loud = tune(gaussian_gram(x), noisy, sigmas=[1.0], alphas=[1e-8, 1.0])
     assert (quiet.alpha, loud.alpha) == (1e-8, 1.0)
+
+
+@pytest.mark.parametrize(("noise", "start"), [(0.0, 1e-2), (0.1, 1e-5), (0.3, 1e-1)])
+def test_alpha_of_a_larger_set_is_the_best_of_its_last_fold(noise, start):
+    """By definition: downhill on the error of the last fifth, with the baseline of the rest."""
+    x, y = noisy_line(200, noise=noise)
+    y = y + 3.0
+    kernel = gaussian_gram(x)(200, 1.0)
+    mean = y[:160].mean()
+
+    def error(alpha):
+        inverse = np.linalg.inv(kernel[:160, :160] + alpha * np.eye(160))
+        return np.abs(kernel[160:, :160] @ inverse @ (y[:160] - mean) + mean - y[160:]).mean()
+
+    alphas = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+    expected = start
+    while True:
+        i = alphas.index(expected)
+        best = min(alphas[max(0, i - 1) : i + 2], key=error)
+        if error(best) >= 0.999 * error(expected):
+            break
+        expected = best
+    before = kernel.copy()
+    found = alpha_of_larger_set(kernel, y, alpha=start, alphas=alphas, baseline="mean")
+    assert found == expected != start
+    np.testing.assert_array_equal(kernel, before)
+
+
+def test_alpha_of_a_larger_set_leaves_what_is_not_positive_definite():
+    x, y = noisy_line(80)
+    kernel = gaussian_gram(x)(80, 4.0) - 1e-9 * np.eye(80)
+    assert alpha_of_larger_set(kernel, y, alpha=1e-10, alphas=[1e-12, 1e-10, 1e-8]) == 1e-8
+    with pytest.raises(ValueError, match=r"alpha: expected one of \[0\.1\], found 0\.2"):
+        alpha_of_larger_set(kernel, y, alpha=0.2, alphas=[0.1])
 
 
 def test_one_target_of_large_numbers_does_not_decide_alone():

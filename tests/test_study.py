@@ -8,6 +8,7 @@ import pytest
 import molkern as mk
 from molkern.datasets import Dataset
 from molkern.regression import DEFAULT_ALPHAS, KernelRidge, Similarity, default_sigmas, tune
+from molkern.regression.validation import alpha_of_larger_set
 from molkern.study import Result, accuracy, compare, make_splits
 from molkern.study.models import default_representations, label, representation, specification
 
@@ -110,17 +111,24 @@ def test_results_do_not_depend_on_the_other_sizes_or_on_sharing():
     assert blocks.equals(alone)
 
 
-def test_larger_sets_take_the_narrower_kernel_of_the_first_n_tune():
+def test_larger_sets_take_the_narrower_kernel_of_the_first_n_tune_and_adapt_alpha():
     data = chains(80)
     small = accuracy(data, "bag_of_bonds", sizes=[30], seeds=[0]).rows[0]
     large = accuracy(data, "bag_of_bonds", sizes=[60], seeds=[0], n_tune=30).rows[0]
-    rows = make_splits(data, [0])[0].train[:30]
+    train = make_splits(data, [0])[0].train[:60]
+    rows = train[:30]
     similarity = Similarity(mk.BagOfBonds().fit_transform(data.structures), kernel="laplacian")
     sigmas = default_sigmas(similarity.median_distance(rows))
     y = data.targets["energy"][rows, None]
     tuned = tune(similarity.gram_for_tuning(rows, sigmas), y, sigmas=sigmas, baseline="mean")
     assert (small["sigma"], small["alpha"]) == (tuned.sigma, tuned.alpha)
-    assert (large["sigma"], large["alpha"]) == (tuned.sigma_larger, tuned.alpha_larger)
+    alpha = alpha_of_larger_set(
+        similarity.gram(train, tuned.sigma_larger),
+        data.targets["energy"][train, None],
+        alpha=tuned.alpha_larger,
+        baseline="mean",
+    )
+    assert (large["sigma"], large["alpha"]) == (tuned.sigma_larger, alpha)
 
 
 def test_random_copies_use_the_averaged_kernel():

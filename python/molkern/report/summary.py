@@ -234,5 +234,8 @@ def _tuning(about: dict[str, Any]) -> str:
         return ""
     text = f"sigma and alpha by {about['cv']}-fold cross-validation inside the training set"
     if about.get("n_tune"):
-        text += f"; above {about['n_tune']} structures those found on the first {about['n_tune']}"
+        text += (
+            f"; above {about['n_tune']} structures those found on the first {about['n_tune']}, "
+            "alpha adapted by one left-out fold"
+        )
     return text

@@ -68,8 +68,8 @@ def accuracy(
     n_tune : int, default=2000
         ``sigma`` and ``alpha`` are chosen by cross-validation inside each training set up to this
         size; larger sets take those of their first ``n_tune`` structures, with the narrowest kernel
-        that is within 2 % of the best there (`molkern.regression.Tuned`). At most 1000 with local
-        kernels.
+        that is within 2 % of the best there (`molkern.regression.Tuned`), and adapt ``alpha`` by
+        one left-out fold of all their structures. At most 1000 with local kernels.
     cv : int, default=5
         Folds of that cross-validation.
     max_bytes : int, default=2 GiB
