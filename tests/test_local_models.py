@@ -201,7 +201,7 @@ def test_preset_on_molecules():
     data = mk.datasets.load("mini-molecules")
     few = data.select(np.arange(0, len(data), 12))
     result = accuracy(few, "soap-local", kernel="local.gaussian", sizes=[40, 150], seeds=[0])
-    assert list(result.frame["representation"]) == ["SOAP (3 Å)"] * 2
+    assert list(result.frame["representation"]) == ["SOAP (3.5 Å)"] * 2
     summed = accuracy(few, "soap", kernel="gaussian", sizes=[150], seeds=[0])
     assert result.frame["mae"].iloc[-1] < 1.5 * summed.frame["mae"].iloc[-1]
     assert result.frame["mae"].iloc[-1] < result.frame["mae"].iloc[0]

@@ -376,7 +376,7 @@ def test_frames_of_one_molecule_are_compared_without_sorting():
     [
         ("acsf", "ACSF (8 G2, 16 G4, sum)"),
         ("ani-2x", "AEV (ANI-2x, sum)"),
-        ("soap", "SOAP (3 Å, sum)"),
+        ("soap", "SOAP (2.5 Å, sum)"),
     ],
 )
 def test_local_representations_are_models(name, words):

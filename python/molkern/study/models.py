@@ -45,18 +45,25 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ani-2x": ("AEV", {"parameters": "ani-2x", "average": "sum"}),
-    "soap": ("SOAP", {"r_cut": 3.0, "n_max": 8, "l_max": 6, "sigma": 0.3, "average": "sum"}),
-    # Atom by atom, for local kernels; float32: the features of QM7 take 2.5 GB.
+    "soap": ("SOAP", {"r_cut": 2.5, "n_max": 8, "l_max": 6, "sigma": 0.2, "average": "sum"}),
+    # Atom by atom, for local kernels; float32: the features of QM7 take 1.5 GB.
     "soap-local": (
         "SOAP",
-        {"r_cut": 3.0, "n_max": 8, "l_max": 6, "sigma": 0.3, "dtype": "float32"},
+        {
+            "r_cut": 3.5,
+            "n_max": 6,
+            "l_max": 6,
+            "sigma": 0.2,
+            "cutoff_function": "cosine",
+            "dtype": "float32",
+        },
     ),
 }
 _LABELS = {
     "acsf": "ACSF (8 G2, 16 G4, sum)",
     "ani-2x": "AEV (ANI-2x, sum)",
-    "soap": "SOAP (3 Å, sum)",
-    "soap-local": "SOAP (3 Å)",
+    "soap": "SOAP (2.5 Å, sum)",
+    "soap-local": "SOAP (3.5 Å)",
 }
 DEFAULT_REPRESENTATIONS = (
     "coulomb_matrix",
