@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,18 @@ def test_every_operation_is_measured(operation, worker):
     assert 0 < found["seconds"] <= found["seconds_median"]
     assert found["n_repeats"] >= 2
     assert found["n_features"] == 6
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_kernels_of_atoms_are_measured(operation, worker):
+    rng = np.random.default_rng(1)
+    pairs = [([8, 1, 1], np.eye(3) + 0.1 * rng.normal(size=(3, 3))) for _ in range(12)]
+    structures = mk.Structures.from_arrays(pairs)
+    model = mk.ACSF(g2=[(1.0, 1.0)], dtype="float32", n_threads=1).fit(structures)
+    found = worker.measure(
+        replace(request_of(structures, operation), model=model, kernel="local.gaussian")
+    )
+    assert found["seconds"] > 0
 
 
 @pytest.mark.parametrize("source", ["structures", "arrays", "ase"])

@@ -228,16 +228,16 @@ def _vjp(request: Request) -> Callable[[], Any]:
 def _gram(request: Request) -> Callable[[], Any]:
     from molkern.regression.similarity import kernel_matrix
 
-    X = np.asarray(request.model.transform(request.structures), dtype=np.float64)
-    sigma = _median_distance(request, X)
+    rows = _rows(request, request.structures)
     options = {name: request.ridge[name] for name in ("n_copies", "n_threads")}
-    return lambda: kernel_matrix(X, kernel=request.kernel, sigma=sigma, **options)
+    sigma = _median_distance(request, rows)
+    return lambda: kernel_matrix(rows, kernel=request.kernel, sigma=sigma, **options)
 
 
 def _train(request: Request) -> Callable[[], Any]:
     model, structures, labels = request.model, request.structures, request.labels
     assert labels is not None
-    ridge = _ridge(request, np.asarray(model.transform(structures), dtype=np.float64))
+    ridge = _ridge(request, _rows(request, structures))
     return lambda: ridge.fit(model.transform(structures), labels, structures=structures)
 
 
@@ -246,7 +246,7 @@ def _tune(request: Request) -> Callable[[], Any]:
 
     structures, labels = request.structures, request.labels
     assert labels is not None
-    X = np.asarray(request.model.transform(structures), dtype=np.float64)
+    X = request.model.transform(structures)
     ridge = KernelRidge(kernel=request.kernel, **request.ridge)
     return lambda: ridge.fit(X, labels, structures=structures)
 
@@ -259,32 +259,42 @@ def _predict(request: Request) -> Callable[[], Any]:
     )  # fmt: skip
     assert train is not None
     assert labels is not None
-    X = np.asarray(model.transform(train), dtype=np.float64)
-    ridge = _ridge(request, X)
+    rows = _rows(request, train)
+    ridge = _ridge(request, rows)
     # A prediction takes the same time whatever the coefficients are: no need to solve for them.
     elements = ridge.baseline == "elements"
     ridge.species_ = train.species if elements else None
     counts = train.composition() if elements else None
     ridge.baseline_ = fit_baseline(ridge.baseline, labels[:, None], counts)
-    ridge.X_fit_, ridge.dual_coef_, ridge.sigma_ = X, labels, ridge.sigma
-    ridge.n_features_in_ = X.shape[1]
+    ridge._set_solution(rows, labels, ridge.sigma)
     return lambda: ridge.predict(model.transform(structures), structures=structures)
 
 
-def _ridge(request: Request, X: npt.NDArray[np.float64]) -> Any:
+def _rows(request: Request, structures: Structures) -> Any:
+    """What the kernel of the request compares: rows of structures, or features of their atoms."""
+    from molkern._atom_features import atom_features
+    from molkern.regression.similarity import is_local
+
+    X = request.model.transform(structures)
+    if is_local(request.kernel):
+        return atom_features("X", X, structures)
+    return np.asarray(X, dtype=np.float64)
+
+
+def _ridge(request: Request, rows: Any) -> Any:
     """A model with sigma and alpha as numbers; which ones makes no difference to the time."""
     from molkern.regression import KernelRidge
 
-    sigma = _median_distance(request, X)
+    sigma = _median_distance(request, rows)
     return KernelRidge(kernel=request.kernel, **request.ridge, sigma=sigma, alpha=1e-3)
 
 
-def _median_distance(request: Request, X: npt.NDArray[np.float64]) -> float:
+def _median_distance(request: Request, rows: Any) -> float:
     from molkern.regression.similarity import Similarity
 
     options = {name: request.ridge[name] for name in ("n_copies", "n_threads")}
-    similarity = Similarity(X, kernel=request.kernel, max_bytes=0, **options)
-    distance = similarity.median_distance(np.arange(len(X)))
+    similarity = Similarity(rows, kernel=request.kernel, max_bytes=0, **options)
+    distance = similarity.median_distance(np.arange(len(rows)))
     return distance if distance > 0 else 1.0
 
 

@@ -183,14 +183,16 @@ class KernelRidge:
                 residual,
                 [a for a in alphas if a >= alpha],
             )
-        self.sigma_ = sigma
+        dual = np.empty_like(coefficients)
+        dual[order] = coefficients
+        self._set_solution(features, dual[:, 0] if np.ndim(y) == 1 else dual, sigma)
+        return self
+
+    def _set_solution(self, features: Features, dual: Floats, sigma: float) -> None:
         self._training = features
         self.X_fit_ = _matrix(features)
         self.n_features_in_ = self.X_fit_.shape[1]
-        dual = np.empty_like(coefficients)
-        dual[order] = coefficients
-        self.dual_coef_ = dual[:, 0] if np.ndim(y) == 1 else dual
-        return self
+        self.dual_coef_, self.sigma_ = dual, sigma
 
     def predict(self, X: npt.ArrayLike, structures: Any = None) -> Floats:
         """Predictions, computed in blocks of rows.

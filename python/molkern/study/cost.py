@@ -14,11 +14,11 @@ from molkern import datasets
 from molkern._arrays import checked_threads
 from molkern._measuring import OPERATIONS, SOURCES, Request, Worker
 from molkern.datasets import Dataset
-from molkern.regression.similarity import check_kernel
+from molkern.regression.similarity import KERNELS, check_kernel, is_local
 from molkern.representations._base import real_type
 from molkern.structures import Structures
 from molkern.study import models
-from molkern.study.measurements import Measurements, machine, measured, per_atom, threads
+from molkern.study.measurements import Measurements, machine, measured, threads
 from molkern.study.progress import Progress, ProgressCallback
 from molkern.study.protocol import checked_plan
 from molkern.study.store import Store
@@ -54,10 +54,10 @@ def cost(
     representations: Sequence[Any] | None = None,
     *,
     operations: Sequence[str] | None = None,
-    dtypes: Sequence[str] = ("float64",),
+    dtypes: Sequence[str] | None = None,
     averages: Sequence[str | None] | None = None,
     sources: Sequence[str] = ("structures",),
-    kernels: Sequence[str] = ("laplacian",),
+    kernels: Sequence[str] | None = ("laplacian",),
     sizes: Sequence[int] | None = None,
     n_threads: int | Sequence[int] | None = None,
     property: str | None = None,
@@ -90,15 +90,16 @@ def cost(
         - ``"predict"``: from the sample's structures to their predictions by a model of N.
 
         None: all; of `Structures` the first two. ``fit`` of the representation is outside.
-    dtypes : sequence of {"float64", "float32"}
-        Each representation is measured with each.
+    dtypes : sequence of {"float64", "float32"}, optional
+        Each representation is measured with each. None: as the representation is.
     averages : sequence of str or None, optional
-        Where a representation has an ``average``: measured with each of them; rows that are atoms
-        are not learnt from. None: as the representation is.
+        Where a representation has an ``average``: measured with each of them. None: as the
+        representation is.
     sources : sequence of {"structures", "arrays", "ase"}
         What "values" starts from: a `Structures`, made before; a list of (numbers, positions) or of
         ``ase.Atoms``, the conversion inside the clock. Arrays only for systems without a cell.
-    kernels : sequence of {"laplacian", "gaussian"}
+    kernels : sequence of {"laplacian", "gaussian", "local.gaussian"}, optional
+        Local ones for rows that are atoms, the others for rows that are structures. None: all.
     sizes : sequence of int, optional
         Training sizes N. None: as in `molkern.study.compare`.
     n_threads : int or sequence of int, optional
@@ -185,7 +186,7 @@ def _input(
     *,
     operations: Sequence[str] | None,
     sources: Sequence[str],
-    kernels: Sequence[str],
+    kernels: Sequence[str] | None,
     max_structures: int,
     repeats: int,
     plan_options: dict[str, Any],
@@ -201,8 +202,7 @@ def _input(
     ):  # fmt: skip
         if not len(values) or not set(values) <= set(known):
             raise ValueError(f"{name}: expected some of {list(known)}, found {list(values)}")
-    for kernel in kernels:
-        check_kernel(kernel)
+    kernels = KERNELS if kernels is None else [check_kernel(kernel) for kernel in kernels]
     for name, value in (("max_structures", max_structures), ("repeats", repeats)):
         if value < 1:
             raise ValueError(f"{name}: expected an integer of 1 or more, found {value!r}")
@@ -239,14 +239,14 @@ def _drawn(rows: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
 
 def _variants(
     base: Any,
-    dtypes: Sequence[str],
+    dtypes: Sequence[str] | None,
     averages: Sequence[str | None] | None,
     counts: Sequence[int],
 ) -> Iterator[Any]:
     """The representation with each combination of the options that it has."""
     has_average = "average" in base.get_params()
     for average in averages if averages is not None and has_average else (_AS_IT_IS,):
-        for dtype in dtypes:
+        for dtype in dtypes if dtypes is not None else (base.get_params()["dtype"],):
             for n_threads in counts:
                 changed = {"dtype": str(real_type(dtype)), "n_threads": n_threads}
                 if average != _AS_IT_IS:
@@ -261,8 +261,8 @@ def _requests(model: Any, shared: _Input) -> Iterator[Request]:
                 yield Request("values", model, shared.sample, source, shared.repeats)
     if "vjp" in shared.operations:
         yield Request("vjp", model, shared.sample, repeats=shared.repeats)
-    if shared.plan is not None and not per_atom(model):
-        for kernel in shared.kernels:
+    if shared.plan is not None:
+        for kernel in (name for name in shared.kernels if is_local(name) == models.per_atom(model)):
             for n in shared.sizes:
                 yield from _learning(model, shared, shared.plan, kernel, n)
 

@@ -18,7 +18,7 @@ from molkern._measuring import Request, Worker
 from molkern.study import models
 from molkern.study.store import Store, arrays_hash, structures_hash
 
-__all__ = ["Measurements", "machine", "measured", "per_atom", "threads"]
+__all__ = ["Measurements", "machine", "measured", "threads"]
 
 _SERIES = ["system", "representation", "dtype", "average", "operation", "source", "n_threads"]
 
@@ -192,7 +192,7 @@ def _words(request: Request, system: str, label: str) -> dict[str, Any]:
     parameters, structures = request.model.get_params(), request.structures
     learnt = structures if request.train is None else request.train
     n, n_atoms = len(structures), structures.n_atoms
-    n_rows = n_atoms if per_atom(request.model) else n
+    n_rows = n_atoms if models.per_atom(request.model) else n
     size = 4 if parameters["dtype"] == "float32" else 8
     n_bytes = {
         "values": size * n_rows * int(request.model.n_features_out_),
@@ -216,9 +216,3 @@ def _words(request: Request, system: str, label: str) -> dict[str, Any]:
         "n_atoms": n_atoms,
         "bytes": n_bytes[request.operation],
     }
-
-
-def per_atom(model: Any) -> bool:
-    """Whether the rows of a representation are atoms, not structures."""
-    parameters = model.get_params()
-    return "average" in parameters and parameters["average"] is None

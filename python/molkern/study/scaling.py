@@ -15,7 +15,7 @@ from molkern._measuring import Request, Worker
 from molkern.representations._base import real_type
 from molkern.structures import Structures, as_structures
 from molkern.study import models
-from molkern.study.measurements import Measurements, machine, measured, per_atom, threads
+from molkern.study.measurements import Measurements, machine, measured, threads
 from molkern.study.progress import Progress, ProgressCallback
 from molkern.study.store import Store
 from molkern.study.systems import default_systems
@@ -200,7 +200,7 @@ class _Series:
             yield structure, self.model
 
     def _too_large(self, model: Any, n_atoms: int) -> str:
-        n_rows = n_atoms if per_atom(model) else 1
+        n_rows = n_atoms if models.per_atom(model) else 1
         needed = n_rows * int(model.n_features_out_) * np.dtype(model.dtype).itemsize
         if needed <= self.limits.bytes:
             return ""
