@@ -146,7 +146,7 @@ def test_interrupted_build_says_how_to_continue(tmp_path):
     journal = output.journal_of(path)
     while time.monotonic() < limit and not (journal.exists() and b"start" in journal.read_bytes()):
         time.sleep(0.02)
-    time.sleep(1.0)  # the walkers are at work
+    time.sleep(3.0)  # the walkers are at work, also on a busy machine
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate(timeout=10)
     assert process.returncode == 130

@@ -71,7 +71,7 @@ CASES = {
               cell=[[3, 0, 0], [1, 3, 0], [0, 0, 0]], pbc=[1, 1, 0]), 4.0),
     "left-handed": (random_structure(7, 8, TRICLINIC[[1, 0, 2]], True), 3.0),
     "cell without periodicity": (random_structure(8, 10, TRICLINIC, False), 3.0),
-    "large cell": (random_structure(9, 700, np.diag([20.0, 22.0, 25.0]), True), 3.0),
+    "large cell": (random_structure(9, 300, np.diag([14.0, 16.0, 20.0]), True), 3.0),
     "large slab": (random_structure(10, 400, np.diag([20.0, 22.0, 9.0]), [True, True, False]), 3.0),
 }  # fmt: skip
 

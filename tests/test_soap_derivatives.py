@@ -266,15 +266,21 @@ def run(level, path):
     )
 
 
+@pytest.fixture(scope="module")
+def baseline_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("baseline") / "baseline.npz"
+    result = run("baseline", path)
+    assert result.returncode == 0, result.stderr
+    return path
+
+
 @pytest.mark.parametrize("level", ["x86-64-v3", "x86-64-v4"])
-def test_every_instruction_set_equals_baseline(level, tmp_path):
+def test_every_instruction_set_equals_baseline(level, baseline_path, tmp_path):
     result = run(level, tmp_path / "level.npz")
     if "is not supported by this processor" in result.stderr or "expected one of" in result.stderr:
         pytest.skip(result.stderr.strip().splitlines()[-1])
     assert result.returncode == 0, result.stderr
-    result = run("baseline", tmp_path / "baseline.npz")
-    assert result.returncode == 0, result.stderr
-    with np.load(tmp_path / "level.npz") as found, np.load(tmp_path / "baseline.npz") as baseline:
+    with np.load(tmp_path / "level.npz") as found, np.load(baseline_path) as baseline:
         assert set(found) == set(baseline)
         for name in baseline:
             scale = np.abs(baseline[name]).max()
