@@ -238,3 +238,18 @@ def test_past_the_caches(level):
     if "is not supported by this processor" in result.stderr or "expected one of" in result.stderr:
         pytest.skip(result.stderr.strip().splitlines()[-1])
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("compression", [None, "mu1nu1", "crossover"])
+@pytest.mark.parametrize("compact", [False, True])
+def test_normalized_blocks_do_not_depend_on_what_came_before(compression, compact):
+    # Norms below 1, and more neighbours in a row than what is left over takes to grow to infinity.
+    lattice = 1.5 * np.array(list(np.ndindex(4, 4, 4)), dtype=float)
+    batch = [([1, 1], [[0, 0, 0], [0, 0, 0.74]]), ([8] * 64, lattice)]
+    model = mk.SOAP(
+        species=["H", "O"], sigma=0.15, n_max=4, l_max=3, normalize=True, compression=compression
+    )
+    together = model.fit(batch).jacobian(batch, compact=compact).values
+    assert np.isfinite(together).all()
+    alone = [model.jacobian([pair], compact=compact).values for pair in batch]
+    np.testing.assert_array_equal(together, np.concatenate(alone))

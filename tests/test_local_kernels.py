@@ -252,7 +252,7 @@ def test_wrong_input_raises():
     with pytest.raises(ValueError, match="n_threads: expected None or an integer"):
         call(X, x, sigma=1.0, n_threads=0)
     for name, value, message in (
-        ("degree", 0, "degree: expected an integer of 1 or more, found 0"),
+        ("degree", 0, "degree: expected an integer from 1 to, found 0"),
         ("scale", 0.0, "scale: expected a positive number"),
         ("offset", -1.0, "offset: expected 0 or more"),
     ):
@@ -275,7 +275,7 @@ def test_values_that_are_not_finite_raise(bad):
 def test_normalize_without_self_similarity_raises():
     x, y = batch([3, 0]), batch([2, 4], seed=1)
     X, Y = features(x), features(y)
-    message = "normalize: molecule 1 of {} has self-similarity 0, expected a positive one"
+    message = "normalize: molecule 1 of {} has self-similarity 0, expected a positive and"
     with pytest.raises(ValueError, match=message.format("structures")):
         local.gaussian(X, x, sigma=1.0, normalize=True)
     with pytest.raises(ValueError, match=message.format("structures_Y")):
@@ -299,3 +299,33 @@ def test_lists_and_other_layouts_are_converted():
     np.testing.assert_array_equal(local.gaussian(X, pairs, sigma=5.0), expected)
     swapped = np.asfortranarray(X.astype(float))
     np.testing.assert_array_equal(local.gaussian(swapped, pairs, sigma=5.0), expected)
+
+
+def test_huge_features_are_equal_to_themselves_alone():
+    X = np.array([[0], [1e20], [-1e20]], dtype="float32")  # their squares are infinite
+    atoms = [([1], np.zeros((1, 3)))] * 3
+    np.testing.assert_array_equal(local.gaussian(X, atoms, sigma=1.0), np.eye(3))
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 7, 64, 1_000_000_000])
+def test_polynomial_of_any_degree(degree):
+    X = np.array([[0.5], [0.25]])
+    atoms = [([1], np.zeros((1, 3)))] * 2
+    found = local.polynomial(X, atoms, degree=degree, offset=0.75)
+    np.testing.assert_allclose(found, (X @ X.T + 0.75) ** degree, rtol=1e-6)
+
+
+def test_normalize_by_infinity_raises():
+    X, atoms = np.array([[1.0], [4.0]]), [([1], np.zeros((1, 3)))] * 2
+    with pytest.raises(ValueError, match="molecule 1 of structures has self-similarity inf, exp"):
+        local.polynomial(X, atoms, degree=2000, normalize=True)
+
+
+def test_wrong_types():
+    X, atoms = np.ones((1, 1)), [([1], np.zeros((1, 3)))]
+    with pytest.raises(TypeError, match="normalize: expected True or False, found 'no'"):
+        local.gaussian(X, atoms, sigma=1.0, normalize="no")
+    with pytest.raises(TypeError, match="scale: expected a number, found 'a'"):
+        local.polynomial(X, atoms, scale="a")
+    with pytest.raises(ValueError, match=r"degree: .* from 1 to .*, found 100000000"):
+        local.polynomial(X, atoms, degree=10**20)

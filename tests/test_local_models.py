@@ -205,3 +205,21 @@ def test_preset_on_molecules():
     summed = accuracy(few, "soap", kernel="gaussian", sizes=[150], seeds=[0])
     assert result.frame["mae"].iloc[-1] < 1.5 * summed.frame["mae"].iloc[-1]
     assert result.frame["mae"].iloc[-1] < result.frame["mae"].iloc[0]
+
+
+def test_rows_that_are_not_held_are_computed():
+    data = chains(12)
+    X = mk.ACSF(**ACSF).fit_transform(data.structures)
+    similarity = Similarity(atom_features("X", X, data.structures), kernel="local.gaussian")
+    expected = similarity.cross(np.array([10, 11]), np.arange(10), 2.0)
+    similarity.hold([2.0], np.arange(10))
+    found = similarity.cross(np.array([10, 11]), np.arange(10), 2.0)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_more_folds_than_structures_for_the_choice():
+    data = chains(1001)
+    X = mk.ACSF(**ACSF).fit_transform(data.structures)
+    model = KernelRidge(kernel="local.gaussian", sigma=[1.0, 2.0], cv=1001)
+    with pytest.raises(ValueError, match=r"cv=1001: .* found n=1000"):
+        model.fit(X, data.targets["energy"], structures=data.structures)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
-from scipy.special import spherical_jn
+from scipy.special import ive, spherical_jn
 from sklearn.base import clone
 
 import molkern as mk
 from definitions import rotation
 from molkern.representations._radial import (
+    _bessel,
     bessel_zeros,
     gaussian_type,
     laplacian_eigenstates,
@@ -131,6 +132,13 @@ def test_gaussian_type_is_orthonormal(r_cut, n_max, degree):
     # Rounding errors of this product, not of the matrix, which is exact.
     bound = 1e-15 * np.abs(matrix) @ np.abs(overlap) @ np.abs(matrix)
     assert (np.abs(matrix @ overlap @ matrix - np.eye(n_max)) < bound).all()
+
+
+@pytest.mark.parametrize("degree", [0, 1, 8, 20, 30])
+def test_modified_spherical_bessel(degree):
+    x = np.linspace(0.5, 400, 2000)
+    expected = np.sqrt(np.pi / (2 * x)) * ive(degree + 0.5, x) / x**degree
+    np.testing.assert_allclose(_bessel(degree, x), expected, rtol=1e-13, atol=0)
 
 
 def test_spherical_bessel():

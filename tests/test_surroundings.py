@@ -1,6 +1,8 @@
 """What users give to representations of surroundings: odd inputs, species, frames, messages."""
 
+import copy
 import itertools
+import pickle
 import re
 
 import numpy as np
@@ -324,3 +326,30 @@ def test_result_too_large_says_its_bytes(cls, parameters):
         size = atoms * 3 * model.n_features_out_ * 8
         with pytest.raises(MemoryError, match=rf"{cls.__name__}\.jacobian: .* needs {size} bytes"):
             model.jacobian(batch)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        (mk.SOAP(n_max=4, l_max=2), {"n_max": 6}),
+        (mk.ACSF(g2=[(1.0, 1.0)]), {"g2": [(1.0, 1.0), (2.0, 1.0)]}),
+    ],
+)
+def test_parameters_set_after_fit_wait_for_the_next(model, changes):
+    water = [([8, 1, 1], np.eye(3))]
+    expected = model.fit(water).transform(water)
+    names = model.get_feature_names_out().tolist()
+    model.set_params(**changes)
+    for same in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(same.transform(water), expected)
+        assert same.get_feature_names_out().tolist() == names
+    assert model.fit(water).transform(water).shape[1] > expected.shape[1]
+
+
+def test_callers_weights_changed_after_fit_do_not_matter():
+    water = [([8, 1, 1], np.eye(3))]
+    weighting = {"function": "pow", "c": 1.0, "d": 1.0, "m": 2.0, "r0": 1.0}
+    model = mk.SOAP(n_max=3, l_max=2, weighting=weighting).fit(water)
+    expected = model.transform(water)
+    weighting["c"] = 5.0
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(water), expected)

@@ -39,7 +39,8 @@ struct Exponent {
                     : 0) {}
 };
 
-/// x^p for 0 <= x <= 1, a rounding error above 1 allowed; below 1e-300 x counts as that.
+/// x^p for 0 <= x <= 1, a rounding error above 1 allowed; below 1e-300 x counts as that. For a
+/// whole p other x, too.
 inline Vector<double> power(Vector<double> x, const Exponent& p) noexcept {
     if (p.value == 0.0) return broadcast(1.0);
     if (p.whole == 0) {

@@ -14,6 +14,7 @@
 // blocks end does not matter, nor what else is in the batch.
 
 #include "core/exp.hpp"
+#include "core/power.hpp"
 #include "cpu/kernels.hpp"
 #include "cpu/pairwise_block.hpp"
 
@@ -97,7 +98,7 @@ void products_to_squares(const AtomPairsTask<Real>& t, const Piece& p, double* v
         const double x_norm = t.x.norms[p.row + r];
         for (std::size_t c = 0; c < tile; ++c) {
             const double d2 = (x_norm + y_norms[c]) - 2 * values[r * tile + c];
-            values[r * tile + c] = d2 < 0 ? 0 : d2;
+            values[r * tile + c] = d2 > 0 ? d2 : 0;  // NaN, the difference of infinities, too
         }
     }
 }
@@ -110,11 +111,10 @@ void add_similarities(const AtomSimilarity& s, double scale, const double* value
             sums[i] += exp_negative<double>(-scale * load(values + i * lanes<double>));
         return;
     }
+    const Exponent degree(static_cast<double>(s.degree));
     for (std::size_t i = 0; i < tile_vectors; ++i) {
         const Vector<double> base = scale * load(values + i * lanes<double>) + s.offset;
-        Vector<double> power = base;
-        for (std::size_t k = 1; k < s.degree; ++k) power *= base;
-        sums[i] += power;
+        sums[i] += power(base, degree);
     }
 }
 

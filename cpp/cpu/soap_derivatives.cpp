@@ -135,7 +135,7 @@ void push_forward(const SoapParameters& p, const Center& center, std::size_t s, 
         const bool there = surrounds(p, center, pair.a) && surrounds(p, center, pair.b);
         if (!there || !(by_a || by_b)) {
             double* next = to + (p.l_max + 1) * soap_block(p.n_max, pair);
-            for (; there && p.normalize && to != next; ++to) *to = 0;
+            for (; p.normalize && to != next; ++to) *to = 0;
             to = next;
             continue;
         }

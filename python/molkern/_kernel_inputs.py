@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,8 +74,11 @@ def check_alike(x: Matrix, y: Matrix) -> None:
 def check_polynomial(degree: Any, scale: Any, offset: Any) -> None:
     """Raise for parameters with which a polynomial kernel is not positive semidefinite."""
     whole = isinstance(degree, (int, np.integer)) and not isinstance(degree, bool)
-    if not whole or degree < 1:
-        raise ValueError(f"degree: expected an integer of 1 or more, found {degree!r}")
+    if not whole or not 1 <= degree < 2**31:
+        raise ValueError(f"degree: expected an integer from 1 to 2³¹ - 1, found {degree!r}")
+    for name, value in (("scale", scale), ("offset", offset)):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise TypeError(f"{name}: expected a number, found {value!r}")
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"scale: expected a positive number, found {scale!r}")
     if not (np.isfinite(offset) and offset >= 0):

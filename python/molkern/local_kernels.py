@@ -91,12 +91,14 @@ def gaussian(
     -----
     Squared distances are |x|² + |y|² - 2 xy after the mean of each element over ``Y`` (else ``X``)
     was subtracted. Products are summed in the type of the features over chunks of them; the sum of
-    the chunks, the exponential and the sums over atoms are float64.
+    the chunks, the exponential and the sums over atoms are float64. In float32 the exponent has an
+    error of some 1e-7 |x|² / sigma², x measured from that mean: widths far below the spread of the
+    features need float64.
 
-    Cost: a multiply-add for each feature and pair of atoms of equal element, half of them with
-    ``Y=None``. Memory besides the result: at most 432 n_features numbers and 2304 + 16768 n_sigma
-    float64 for each thread; never a matrix of atoms by atoms. Threads share the pairs of
-    structures: a single pair has one.
+    Cost: a multiply-add for each feature and pair of atoms of equal element, with ``Y=None`` for
+    half of the pairs of structures. Memory besides the result: at most 432 n_features numbers and
+    2304 + 16768 n_sigma float64 for each thread; never a matrix of atoms by atoms. Threads share
+    the pairs of structures: a single pair has one.
 
     References
     ----------
@@ -173,8 +175,8 @@ def gaussian_diagonal(
 ) -> Doubles:
     r"""Self-similarities :math:`K_{AA}` of :func:`gaussian`, without the rest of the matrix.
 
-    What ``normalize=True`` divides by: computed once for a training set, they normalise every later
-    matrix against it.
+    ``normalize=True`` divides by their square roots: computed once for a training set, they
+    normalise every later matrix against it.
 
     Parameters
     ----------
@@ -252,6 +254,8 @@ def _gram(
     out: Matrix | None,
     n_threads: int | None,
 ) -> Matrix:
+    if not isinstance(normalize, bool | np.bool_):
+        raise TypeError(f"normalize: expected True or False, found {normalize!r}")
     columns = x if y is None else y
     layers = (len(similarity.scales), len(x), len(columns))
     shape = layers[1:] if similarity.single else layers
@@ -281,12 +285,13 @@ def _roots(
 ) -> Doubles:
     """Square roots of the self-similarities, all positive."""
     found = diagonal(x, similarity, centres, n_threads)
-    if found.size and not found.min() > 0:
-        molecule = int(np.argmin((found > 0).all(axis=0)))
+    good = np.isfinite(found) & (found > 0)
+    if not good.all():
+        molecule = int(np.argmin(good.all(axis=0)))
         raise ValueError(
             f"normalize: molecule {molecule} of {name} has self-similarity "
-            f"{found[:, molecule].min():g}, expected a positive one (atoms, and features other "
-            "than 0)"
+            f"{found[:, molecule][~good[:, molecule]][0]:g}, expected a positive and finite one "
+            "(atoms, and features other than 0)"
         )
     return np.sqrt(found)
 

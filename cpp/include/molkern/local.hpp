@@ -40,9 +40,8 @@ constexpr std::size_t most_sets = 16;
 ///
 /// size        number of sums
 /// sums        [size] += those of a centre
-/// features    row [n_features] += the features of n sets of sums one after another, [n, size], n
-/// at most
-///             most_sets; the sums are overwritten
+/// features    row [n_features] += the features of n sets of sums one after another, [n, size];
+///             n <= most_sets; the sums are overwritten
 /// pull_back   gradient of sum_f cotangent[f] row[f] with respect to the sums, [size]
 /// vjp         from that gradient the one with respect to the position of each neighbour
 struct QuadraticFunctions {
@@ -77,9 +76,8 @@ struct BlockSink {
 /// vjp        gradient of sum_f cotangent[f] row[f] with respect to the position of each neighbour,
 ///            gx, gy, gz [n], written completely
 /// jacobian   hands the derivatives of each neighbour to `sink`. Groups of columns that do not
-/// depend
-///            on it may have any values. `rows` is room for [3, n_features], or with `together` for
-///            [n, 3, n_features].
+///            depend on it may have any values. `rows` is room for [3, n_features], or with
+///            `together` for [n, 3, n_features].
 struct LocalFunctions {
     std::size_t (*scratch)(const void* parameters, std::size_t most) noexcept;
     void (*values)(const void* parameters, const Center&, double* scratch, double* row) noexcept;

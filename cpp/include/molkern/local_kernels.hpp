@@ -61,8 +61,8 @@ void atom_centres(const AtomFeatures<Real>& x, std::size_t n_features, const std
 ///
 /// Products are summed in Real within chunks of features, everything else in double; for the
 /// Gaussian, centres make rounding small, for the polynomial there must be none. Bitwise the same
-/// for any number of threads and any division of x and y. Parallel over blocks of structures.
-/// Throws std::bad_alloc.
+/// for any number of threads, and with y given for any division of x. Parallel over blocks of
+/// structures. Throws std::bad_alloc.
 template <typename Real, typename Out>
 void local_kernel(const AtomFeatures<Real>& x, const AtomFeatures<Real>* y, std::size_t n_features,
                   const AtomCentres<Real>& centres, const AtomSimilarity& similarity,

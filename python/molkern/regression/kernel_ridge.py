@@ -55,7 +55,7 @@ class KernelRidge:
     sigma : float, sequence of float, or None, default=None
         Width, > 0, in the unit of the features. A sequence is a grid from which cross-validation
         chooses; None: powers of two from 1/8 to 512 times the median distance. For a local kernel
-        the choice, of ``alpha`` too, is made on 1000 structures at most.
+        the choice of ``sigma``, and of ``alpha`` with it, is made on 1000 structures at most.
     alpha : float, sequence of float, or None, default=None
         Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1e-3.
     baseline : {"none", "mean", "elements"}, default="none"
@@ -87,9 +87,10 @@ class KernelRidge:
 
     Notes
     -----
-    Everything is computed in float64. With both parameters fixed, fitting n structures
-    takes memory for one n × n matrix, for 8 copies too; choosing them takes two or three more, or
-    2 GiB, whichever is less, and the matrices of one fold. The search
+    Everything is computed in float64, but for the products of float32 features by a local kernel.
+    X is kept, not copied: it must not be written to before the last `predict`. With both parameters
+    fixed, fitting n structures takes memory for one n × n matrix, for 8 copies too; choosing them
+    takes two or three more, or 2 GiB, whichever is less, and the matrices of one fold. The search
     is that of `molkern.regression.tune`. The solve goes through a BLAS: results agree to rounding,
     not bitwise, between numbers of threads.
 
@@ -158,10 +159,11 @@ class KernelRidge:
         self.species_: npt.NDArray[np.int32] | None = None
         counts = self._counts(structures, n, "fit")
         searching = sigmas is None or len(sigmas) > 1 or len(alphas) > 1
-        if searching and not (isinstance(self.cv, numbers.Integral) and 2 <= self.cv <= n):
+        most = min(n, LOCAL_TUNING_ROWS) if is_local(self.kernel) else n
+        if searching and not (isinstance(self.cv, numbers.Integral) and 2 <= self.cv <= most):
             raise ValueError(
                 f"cv={self.cv!r}: choosing sigma and alpha needs at least 2 folds and one "
-                f"structure for each, found n={n}; or give both as numbers"
+                f"structure for each, found n={most}; or give both as numbers"
             )
         order = np.arange(n)
         if searching:
@@ -212,7 +214,8 @@ class KernelRidge:
         Raises
         ------
         ValueError
-            Before `fit`, for a wrong shape, or for an element that the training set lacks.
+            Before `fit`, for a wrong shape, or with ``baseline="elements"`` for an element that the
+            training set lacks. To a local kernel atoms of such an element add nothing.
         """
         return self._predicted(X, structures, "predict")
 

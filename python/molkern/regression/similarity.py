@@ -159,7 +159,8 @@ class Similarity:
         n_threads: int | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        # With one set of centres the values do not depend on which rows are asked for.
+        # With one set of centres the values do not depend on which rows are asked for, but for the
+        # rounding of sums in another order.
         self.X = X.with_centres(n_threads) if isinstance(X, AtomFeatures) else X
         self.kernel, self.n_copies = check_kernel(kernel), n_copies
         self.n_threads, self.max_bytes = n_threads, max_bytes
@@ -230,7 +231,7 @@ class Similarity:
 
     def gram(self, rows: Rows, sigma: float) -> Floats:
         """Kernel matrix among these rows, shape (n_rows, n_rows); the caller may overwrite it."""
-        if self.shares_distances or sigma in self._held:
+        if self.shares_distances or self._holds(sigma, rows):
             return self.cross(rows, rows, sigma)
         return self._direct(self.X[rows], None, sigma)
 
@@ -239,7 +240,7 @@ class Similarity:
         if self.shares_distances:
             block = self._distances_between(rows, columns)
             return self._exponential(block, sigma)
-        if sigma in self._held:
+        if self._holds(sigma, rows) and self._holds(sigma, columns):
             places = self._places
             return np.take(self._held[sigma][places[rows]], places[columns], axis=1)
         return self._direct(self.X[rows], self.X[columns], sigma)
@@ -274,6 +275,9 @@ class Similarity:
             return kept[m, sigma]
 
         return gram
+
+    def _holds(self, sigma: float, rows: Rows) -> bool:
+        return sigma in self._held and bool((self._places[rows] >= 0).all())
 
     @property
     def _matrix(self) -> Floats:

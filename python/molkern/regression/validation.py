@@ -316,6 +316,8 @@ class _Search:
         total = np.zeros(self.y.shape[1])
         bounds = np.linspace(0, m, self.cv + 1).astype(int)
         for start, stop in list(itertools.pairwise(bounds.tolist()))[-self.n_scored :]:
+            if start == stop:
+                continue
             error = self._left_out_error(m, kernel, self.alphas[j], start, stop)
             if error is None:
                 return float("inf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -63,16 +64,17 @@ class LocalRepresentation(Representation):
             self._require_known(batch, species)
         self._kernel = self._make_kernel(species)
         self.species_ = species
+        self._fitted_with = copy.deepcopy(self.get_params())
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # The compiled kernel is made again from the parameters where it is needed.
+        # The compiled kernel is made again from the parameters of the fit where it is needed.
         return {name: value for name, value in self.__dict__.items() if name != "_kernel"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "species_" in state:
-            self._kernel = self._make_kernel(self.species_)
+            self._kernel = type(self)(**self._fitted_with)._make_kernel(self.species_)
 
     def transform(
         self,

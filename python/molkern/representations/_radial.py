@@ -17,10 +17,11 @@ Decimals = npt.NDArray[Any]
 # The value to which a radial function decays at its radius, and a Gaussian where it is left out.
 THRESHOLD = 1e-3
 # Pieces of a table are polynomials of this degree, on intervals of this fraction of sigma: relative
-# to the largest value the error is below 1e-12.
+# to the largest value the error is below 1e-12 (l_max up to 10; 1e-10 up to 30).
 _DEGREE = 7
 _SPACING = 0.2
-# Up to here i_l is summed as a series, beyond it from its closed form.
+# Up to here, or l²/3, i_l is summed as a series; beyond it from its closed form, whose terms cancel
+# to exp(-l²/x) of the largest.
 _SERIES_END = 50.0
 # Of an interval of pi, until it is as short as a rounding error.
 _HALVINGS = 52
@@ -194,11 +195,12 @@ def laplacian_eigenstates(
 def _bessel(degree: int, x: Array) -> Array:
     """exp(-x) i_l(x) / x^l, with the modified spherical Bessel function of the first kind."""
     result = np.empty_like(x)
-    small = x <= _SERIES_END
+    end = max(_SERIES_END, degree**2 / 3)
+    small = x <= end
     square = x[small] ** 2 / 2
     term = np.exp(-x[small]) / math.prod(range(1, 2 * degree + 2, 2))
     total = term.copy()
-    for k in range(1, 120):
+    for k in range(1, 70 + int(end)):
         term = term * square / (k * (2 * degree + 2 * k + 1))
         total += term
     result[small] = total

@@ -214,12 +214,13 @@ class ACSF(LocalRepresentation):
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Names such as ``G2(H; eta=1, r_s=0)`` and ``G4(H,C; eta=0.01, zeta=1, lambda=-1)``."""
         self._require_fitted()
-        radial = ["G1({})"] if self.g1 else []
-        radial += [f"G2({{}}; eta={eta:.12g}, r_s={r_s:.12g})" for eta, r_s in _rows(self.g2)]
-        radial += [f"G3({{}}; kappa={kappa:.12g})" for kappa in _rows(self.g3)]
+        fitted = self._fitted_with
+        radial = ["G1({})"] if fitted["g1"] else []
+        radial += [f"G2({{}}; eta={eta:.12g}, r_s={r_s:.12g})" for eta, r_s in _rows(fitted["g2"])]
+        radial += [f"G3({{}}; kappa={kappa:.12g})" for kappa in _rows(fitted["g3"])]
         angular = [
             f"{kind}({{}}; eta={eta:.12g}, zeta={zeta:.12g}, lambda={sign:.12g})"
-            for kind, rows in (("G4", self.g4), ("G5", self.g5))
+            for kind, rows in (("G4", fitted["g4"]), ("G5", fitted["g5"]))
             for eta, zeta, sign in _rows(rows)
         ]
         symbols = [symbol_of(number) for number in self.species_.tolist()]

@@ -24,6 +24,8 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "compression": (None, "mu2", "mu1nu1", "crossover"),
 }
 _L_MOST = 30
+# Of r_cut. Far below a thousandth of an atom's size; narrower, the integrals overflow.
+_LEAST_SIGMA = 1e-4
 
 
 class SOAP(LocalRepresentation):
@@ -61,7 +63,8 @@ class SOAP(LocalRepresentation):
           ``r_cut``.
 
         The integrals with the last two are tabulated by ``fit``, with an error below 1e-12 of the
-        largest.
+        largest (l_max up to 10; 1e-10 up to 30), in a time that grows with (r_cut / sigma)³: 3 s
+        for 5 Å / 0.1 Å.
     cutoff_function : {None, "cosine", "tanh3", "polynomial"}, default=None
         Weight of a neighbour that goes to 0 at ``r_cut``, as in :class:`~molkern.ACSF`; the atom
         itself has weight 1. None: neighbours up to ``r_cut + 3.717 sigma``, where a Gaussian has
@@ -223,20 +226,21 @@ class SOAP(LocalRepresentation):
         """
         self._require_fitted()
         symbols = [symbol_of(number) for number in self.species_.tolist()]
-        if self.compression == "mu2":
+        fitted = self._fitted_with
+        if fitted["compression"] == "mu2":
             pairs = [("*", "*")]
-        elif self.compression == "mu1nu1":
+        elif fitted["compression"] == "mu1nu1":
             pairs = [(symbol, "*") for symbol in symbols]
-        elif self.compression == "crossover":
+        elif fitted["compression"] == "crossover":
             pairs = [(symbol, symbol) for symbol in symbols]
         else:
             pairs = list(itertools.combinations_with_replacement(symbols, 2))
         names = [
             f"p({a},{b}; l={degree}, n={n}, n'={k})"
             for a, b in pairs
-            for degree in range(self.l_max + 1)
-            for n in range(self.n_max)
-            for k in range(n if a == b else 0, self.n_max)
+            for degree in range(fitted["l_max"] + 1)
+            for n in range(fitted["n_max"])
+            for k in range(n if a == b else 0, fitted["n_max"])
         ]
         return np.array(names, dtype=object)
 
@@ -291,6 +295,11 @@ def _radial_part(
     factors = np.sqrt(np.pi * np.sqrt(8 / (2 * np.arange(l_max + 1) + 1)))
     exponents = np.zeros((l_max + 1, n_max))
     transform = factors[:, None, None] * np.eye(n_max)
+    if sigma < _LEAST_SIGMA * r_cut:
+        raise ValueError(
+            f"sigma: expected at least {_LEAST_SIGMA:g} of r_cut, {_LEAST_SIGMA * r_cut:g}, "
+            f"found {sigma:g}"
+        )
     if basis != "gto":
         return exponents, transform, *radial_table(basis, r_cut, n_max, l_max, sigma, reach)
     for degree in range(l_max + 1):
