@@ -100,7 +100,9 @@ def test_mixed_periodicity(tmp_path, capsys):
         atoms.pbc = True
     write("mine.xyz", some)
     words = shown(capsys, "mine.xyz", *FEW)
-    assert "12 of 24 structures are periodic, the others are not (the first: 0)" in words
+    assert (
+        "12 of 24 structures are periodic, the others are not (the first of each: 1 and 0)" in words
+    )
     assert "Bag of bonds see the atoms of one cell only" in words
     page = (tmp_path / "molkern-report" / "mine" / "report.html").read_text("utf-8")
     assert "12 of 24 structures are periodic" in page

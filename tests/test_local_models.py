@@ -223,3 +223,12 @@ def test_more_folds_than_structures_for_the_choice():
     model = KernelRidge(kernel="local.gaussian", sigma=[1.0, 2.0], cv=1001)
     with pytest.raises(ValueError, match=r"cv=1001: .* found n=1000"):
         model.fit(X, data.targets["energy"], structures=data.structures)
+
+
+def test_features_of_another_precision_than_in_fit():
+    data = chains(20)
+    X = mk.ACSF(**ACSF).fit_transform(data.structures)
+    model = KernelRidge(kernel="local.gaussian", sigma=1.0, alpha=1e-6)
+    model.fit(X, data.targets["energy"], structures=data.structures)
+    with pytest.raises(TypeError, match="X: expected float64 as in fit, found float32"):
+        model.predict(X.astype("float32"), structures=data.structures)

@@ -197,3 +197,13 @@ def test_elements():
         numbers_of(["Xx"])
     with pytest.raises(ValueError, match="or a positive integer, found 0"):
         numbers_of([0])
+
+
+def test_batches_are_not_molecules():
+    batch = Structures.from_arrays([([1], np.zeros((1, 3)))] * 2)
+    with pytest.raises(TypeError, match=r"structure 0: expected ase\.Atoms, found Structures"):
+        Structures.from_ase(batch)
+    with pytest.raises(TypeError, match=r"structure 1: .*concatenate makes one of several"):
+        as_structures([([1], np.zeros((1, 3))), batch])
+    with pytest.raises(TypeError, match=r"structure 0: .*concatenate makes one of several"):
+        as_structures([batch, batch])

@@ -353,3 +353,28 @@ def test_callers_weights_changed_after_fit_do_not_matter():
     expected = model.transform(water)
     weighting["c"] = 5.0
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(water), expected)
+
+
+def test_wrong_types_are_named():
+    water = [([8, 1, 1], np.eye(3))]
+    model = mk.ACSF(g2=[(1.0, 1.0)]).fit(water)
+    X = model.transform(water)
+    with pytest.raises(TypeError, match="strain: expected True or False, found 'no'"):
+        model.vjp(water, X, strain="no")
+    with pytest.raises(TypeError, match="compact: expected True or False, found 'no'"):
+        model.jacobian(water, compact="no")
+    with pytest.raises(ValueError, match=r"average: expected None, .* found \['sum'\]"):
+        mk.ACSF(g2=[(1.0, 1.0)], average=["sum"]).fit(water)
+    for r_cut in (None, "5", [5.0], True):
+        with pytest.raises(TypeError, match="r_cut: expected a number, found"):
+            neighbor_list(water, r_cut)
+
+
+def test_blocks_count_from_the_end_too():
+    water = [([8, 1, 1], np.eye(3))]
+    blocks = mk.SOAP(n_max=2, l_max=1).fit(water).jacobian(water, compact=True)
+    n = len(blocks.center)
+    for found, expected in zip(blocks.block(-1), blocks.block(n - 1), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(IndexError):
+        blocks.block(n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,8 @@ def neighbor_list(structures: Any, r_cut: float, *, n_threads: int | None = None
     """
     batch = as_structures(structures)
     checked_threads(n_threads)
+    if not isinstance(r_cut, numbers.Real) or isinstance(r_cut, bool):
+        raise TypeError(f"r_cut: expected a number, found {r_cut!r}")
     first, i, j, shift, vector, distance = _core.neighbors(
         batch.numbers,
         batch.positions,

@@ -208,7 +208,8 @@ class Structures:
         """
         frames = [frames] if hasattr(frames, "positions") else list(frames)
         for k, frame in enumerate(frames):
-            if not (hasattr(frame, "numbers") and hasattr(frame, "positions")):
+            atoms = hasattr(frame, "numbers") and hasattr(frame, "positions")
+            if not atoms or isinstance(frame, Structures):  # a batch is not one molecule
                 raise TypeError(f"structure {k}: expected ase.Atoms, found {type(frame).__name__}")
         packed = cls.from_arrays((frame.numbers, frame.positions) for frame in frames)
         cells = np.array([np.asarray(getattr(f, "cell", np.zeros((3, 3)))) for f in frames])
@@ -394,6 +395,12 @@ def as_structures(structures: Any) -> Structures:
             f"(numbers, positions), found {type(structures).__name__}"
         )
     items = list(structures)
+    for k, item in enumerate(items):
+        if isinstance(item, Structures):
+            raise TypeError(
+                f"structure {k}: expected ase.Atoms or (numbers, positions), found Structures; "
+                "Structures.concatenate makes one of several"
+            )
     if items and hasattr(items[0], "positions"):
         return Structures.from_ase(items)
     return Structures.from_arrays(items)

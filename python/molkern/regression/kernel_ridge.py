@@ -340,7 +340,11 @@ class KernelRidge:
                     f'n_copies: expected 1 with kernel="{self.kernel}", found {self.n_copies!r}'
                 )
             atoms = atom_features("X", X, structures)
-            return atoms.with_centres(self.n_threads) if method == "fit" else atoms
+            if method == "fit":
+                return atoms.with_centres(self.n_threads)
+            if atoms.X.dtype != self.X_fit_.dtype:
+                raise TypeError(f"X: expected {self.X_fit_.dtype} as in fit, found {atoms.X.dtype}")
+            return atoms
         features = real_array("X", X)
         if features.ndim != 2:
             raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")

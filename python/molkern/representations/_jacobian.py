@@ -89,6 +89,7 @@ class CompactJacobian:
 
     def block(self, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
         """Features of block ``k``, shape (n_columns,), and a view of it, (3, n_columns)."""
+        k = range(len(self.pattern))[k]
         columns = self.columns[self.pattern[k]]
         start = self.offsets[k]
         return columns, self.values[start : start + 3 * len(columns)].reshape(3, -1)

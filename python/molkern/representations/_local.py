@@ -74,7 +74,10 @@ class LocalRepresentation(Representation):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "species_" in state:
-            self._kernel = type(self)(**self._fitted_with)._make_kernel(self.species_)
+            self._kernel = self._kernel_of_fit()
+
+    def _kernel_of_fit(self) -> Any:
+        return type(self)(**self._fitted_with)._make_kernel(self.species_)
 
     def transform(
         self,
@@ -162,6 +165,7 @@ class LocalRepresentation(Representation):
         self._require_known(batch, self.species_)
         rows = _rows(centers)
         cotangent = floats("gX", gX)
+        _require_bool("strain", strain)
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         if cotangent.shape != shape:
             raise ValueError(f"gX: expected shape {shape}, found {cotangent.shape}")
@@ -218,6 +222,7 @@ class LocalRepresentation(Representation):
         batch = as_structures(structures)
         self._require_known(batch, self.species_)
         rows = _rows(centers)
+        _require_bool("compact", compact)
         arrays = _arrays(batch)
         counts = _core.local_neighbor_counts(self._kernel, *arrays, rows, self.n_threads)
         if compact:
@@ -266,7 +271,7 @@ class LocalRepresentation(Representation):
     def _average_name(self) -> str:
         if self.average is None:
             return "none"
-        if self.average not in self._averages:
+        if not isinstance(self.average, str) or self.average not in self._averages:
             allowed = ["None", *(f'"{name}"' for name in self._averages)]
             raise ValueError(
                 f"average: expected {', '.join(allowed[:-1])} or {allowed[-1]}, "
@@ -301,6 +306,11 @@ def _numbers(species: Sequence[str | int]) -> list[int]:
 
 def _symbols(species: npt.NDArray[np.int32]) -> str:
     return ", ".join(map(symbol_of, species.tolist()))
+
+
+def _require_bool(name: str, value: Any) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, found {value!r}")
 
 
 def _rows(centers: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:

@@ -282,6 +282,9 @@ class AEV(LocalRepresentation):
         ]
         return np.array(radial + angular, dtype=object)
 
+    def _kernel_of_fit(self) -> Any:
+        return self._make_kernel(self.species_)
+
     def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
         p = self.parameters_
         return _core.aev_kernel(

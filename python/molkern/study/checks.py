@@ -68,7 +68,8 @@ def _periodicity(structures: Structures, representations: Sequence[Any]) -> list
     if not periodic.all():
         notes.append(
             f"{int(periodic.sum())} of {len(structures)} structures are periodic, the others are "
-            f"not (the first: {int(periodic.argmin())}): check whether that is meant"
+            f"not (the first of each: {int(periodic.argmax())} and {int(periodic.argmin())}): "
+            "check whether that is meant"
         )
     blind = [
         models.label(model)
