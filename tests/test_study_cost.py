@@ -70,7 +70,7 @@ def test_rows_say_what_was_done(everything):
     learnt = frame[frame["operation"].isin(OPERATIONS[2:])]
     assert set(learnt["n_train"]) == {10}
     assert set(learnt["kernel"]) == {"laplacian"}
-    assert set(frame[frame["operation"] == "predict"]["n_structures"]) == {8}
+    assert set(frame[frame["operation"] == "predict"]["n_structures"]) == {1000}  # repeated
     assert (frame["n_threads"] == 1).all()
     assert set(frame["isa"]) == {mk.build_info()["isa"]}
 
@@ -113,7 +113,7 @@ def test_elements_that_were_not_learnt_are_not_predicted():
         baseline="elements",
         **QUICK,
     )
-    assert found.frame["n_structures"].tolist()[0] in (7, 8)
+    assert found.frame["n_structures"].tolist()[0] == 1000  # of other elements
 
 
 def test_random_copies_are_learnt_as_copies():

@@ -74,10 +74,11 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     words += _gain(result, best)
     words += _choice(best)
     words += _representing(result, costs)
+    if costs is not None:
+        words = _joined(words, recommendation(result, costs), best)
     n_test = int(frame["n_test"].min())
-    if n_test < FEW:
-        words.append(f"Tested on {n_test} structures only: too few to tell models apart.")
-    return words if costs is None else _joined(words, recommendation(result, costs), best)
+    few = f"Tested on {n_test} structures only: too few to tell models apart."
+    return [few, *words] if n_test < FEW else words
 
 
 def _name(row: pd.Series) -> str:
@@ -99,8 +100,8 @@ def _comparison(result: Result, rows: pd.DataFrame, unit: str) -> str:
     if runs == 1:
         return f"{text}; this is a single run, so the scatter between runs is not known."
     if won == runs:
-        return f"{text}; the first is ahead of all others in each of the {runs} runs."
-    return f"{text}; but the first is ahead of all others in only {won} of {runs} runs."
+        return f"{text}; {_name(best)} is ahead of all others in each of the {runs} runs."
+    return f"{text}; but {_name(best)} is ahead of all others in only {won} of {runs} runs."
 
 
 def _gain(result: Result, best: pd.Series) -> list[str]:

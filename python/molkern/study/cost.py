@@ -47,6 +47,7 @@ class _Input:
     operations: tuple[str, ...]
     sources: tuple[str, ...]
     repeats: int
+    most: int
 
 
 def cost(
@@ -107,7 +108,8 @@ def cost(
     property, baseline, n_tune, cv
         As in `molkern.study.compare`.
     max_structures : int, default=1000
-        Size of the sample, drawn with a fixed seed; of predictions, from the test set.
+        Size of the sample, drawn with a fixed seed; of predictions, from the test set, whose
+        structures are repeated where they are fewer.
     repeats : int, default=3
         Least number of timed calls; more until 0.1 s have passed, one where it takes 1 s.
     store : Store or path, optional
@@ -227,6 +229,7 @@ def _input(
         operations=tuple(operations),
         sources=tuple(sources),
         repeats=repeats,
+        most=max_structures,
     )
 
 
@@ -290,7 +293,9 @@ def _learning(model: Any, shared: _Input, plan: Plan, kernel: str, n: int) -> It
         known = counts[rows].any(axis=0)
         test = split.test[~counts[split.test][:, ~known].any(axis=1)]
         if len(test):
-            sample = plan.data.structures[_drawn(test, len(shared.sample))]
+            # As many as a user would predict at one time: of few, the time is mostly overhead.
+            several = np.resize(_drawn(test, shared.most), shared.most)
+            sample = plan.data.structures[several]
             yield Request("predict", model, sample, train=train, **options)
 
 
