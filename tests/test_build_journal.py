@@ -106,7 +106,7 @@ def test_program_without_guard_says_so(tmp_path):
         [sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert "RuntimeError: no process could be started; a program that builds" in done.stderr
+    assert "RuntimeError: no process could be started; a program that starts" in done.stderr
     assert (tmp_path / "a.journal").read_text() == "{}\n"
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from molkern._processes import process_pool
 from molkern.datasets.build.journal import Journal
 
 __all__ = ["FAILED", "Failure", "Task", "run"]
@@ -98,71 +94,25 @@ def _run_all(
     """Run tasks until all are done, or one kills its process: then those that were running."""
     waiting = list(reversed(waiting))
     running: dict[Future[dict[str, Any]], Task] = {}
-    before = set(multiprocessing.active_children())
-    # A fresh interpreter: threads and libraries of this one do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(n_processes, context, initializer=_begin)
     try:
-        _require_start(executor)
-        while waiting or running:
-            while waiting and len(running) < 2 * n_processes:
-                future = executor.submit(_guarded, function, waiting[-1][1])
-                running[future] = waiting.pop()
-            # A wait without an end would not be interrupted by Ctrl-C once RDKit has embedded here.
-            for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
-                key, _ = running[future]
-                journal.add(key, future.result())
-                del running[future]
-                progress()
-                task = following(key, journal.records[key]) if following is not None else None
-                if task is not None and task[0] not in journal.records:
-                    waiting.append(task)
+        with process_pool(n_processes) as executor:
+            while waiting or running:
+                while waiting and len(running) < 2 * n_processes:
+                    future = executor.submit(_guarded, function, waiting[-1][1])
+                    running[future] = waiting.pop()
+                # A wait without an end would not be interrupted by Ctrl-C once RDKit has
+                # embedded here.
+                for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                    key, _ = running[future]
+                    journal.add(key, future.result())
+                    del running[future]
+                    progress()
+                    task = following(key, journal.records[key]) if following is not None else None
+                    if task is not None and task[0] not in journal.records:
+                        waiting.append(task)
     except BrokenProcessPool:
-        executor.shutdown(cancel_futures=True)
         return list(running.values())
-    except BaseException:  # Ctrl-C, a full disk: what runs would not be written any more.
-        for process in set(multiprocessing.active_children()) - before:
-            process.terminate()
-        executor.shutdown(cancel_futures=True)
-        raise
-    executor.shutdown()
     return []
-
-
-def _require_start(executor: ProcessPoolExecutor) -> None:
-    """A process that can not even start says nothing about the tasks."""
-    try:
-        executor.submit(_nothing).result()
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            "no process could be started; a program that builds data sets must do so below "
-            "if __name__ == '__main__':, since every process reads it again"
-        ) from error
-
-
-def _nothing() -> None:
-    return
-
-
-def _begin() -> None:
-    """Set up a process: one thread, since processes are as many as cores; an end with its parent's.
-
-    Ctrl-C reaches the parent, which ends the others.
-    """
-    import threadpoolctl
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # for libraries that are loaded from now on,
-    threadpoolctl.threadpool_limits(1)  # and for those that are loaded already
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _guarded(function: Callable[[Any], dict[str, Any]], argument: Any) -> dict[str, Any]:
