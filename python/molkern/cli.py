@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 try:
     import typer
 
-    from molkern import cli_data, cli_scaling, terminal
+    from molkern import cli_data, cli_featurize, cli_scaling, terminal
 except ImportError as error:  # the compiled package is useful without the command line
     _MISSING: ImportError | None = error
 else:
     _MISSING = None
 
 from molkern.cli_options import (
+    DASK,
+    WORKERS,
     at_least,
+    executor,
     integers,
     names,
     no_empty_folders,
@@ -67,6 +70,10 @@ _BASELINE = (
     "none, mean or elements. Default: elements for an extensive energy of molecules of different "
     "composition, else mean."
 )
+_N_THREADS = (
+    "Of each worker. Default: all allowed cores, shared by --workers; with --dask those that its "
+    "workers have."
+)
 _OUT = (
     "Folder of the report; an existing report there is replaced. Default: molkern-report/<data>, "
     "or molkern-report/<data>-<property> for another property than the usual one."
@@ -79,6 +86,8 @@ _EXTRAS = {
     "study": ("ase", "h5py", "jinja2", "matplotlib", "pandas", "pooch", "rich", "scipy",
               "threadpoolctl", "typer"),
     "build": ("networkx", "rdkit", "tblite"),
+    "dask": ("dask", "distributed"),
+    "zarr": ("zarr",),
 }  # fmt: skip
 
 
@@ -139,6 +148,7 @@ def _app() -> Any:
     app.callback(invoke_without_command=True)(_root)
     app.command()(compare)
     app.command()(cli_scaling.scaling)
+    app.command()(cli_featurize.featurize)
     app.add_typer(cli_data.data_app(), name="data")
     app.command()(info)
     return app
@@ -184,7 +194,9 @@ def compare(
     store: Annotated[
         Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
     ] = None,
-    n_threads: Annotated[int | None, typer.Option(help="Default: all allowed cores.")] = None,
+    n_threads: Annotated[int | None, typer.Option(help=_N_THREADS)] = None,
+    workers: Annotated[int | None, typer.Option(help=WORKERS)] = None,
+    dask: Annotated[str | None, typer.Option(help=DASK)] = None,
     cost: Annotated[
         bool, typer.Option(help="Measure what representations, training and prediction cost.")
     ] = True,
@@ -204,6 +216,7 @@ def compare(
         "baseline": one_of("baseline", baseline, ["none", "mean", "elements"]),
         "n_tune": at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
         "n_threads": at_least("n-threads", n_threads, 1),
+        "executor": executor(workers, dask),
         "cost": cost,
     }
     if data is None:
@@ -281,10 +294,10 @@ def _study_and_report(
 
 
 def _measure(dataset: Dataset, chosen: list[str] | None, options: dict[str, Any]) -> Measurements:
-    """What the models of the comparison cost; on one thread unless a number is given."""
+    """What the models of the comparison cost; here, on one thread unless a number is given."""
     from molkern import study
 
-    given = {name: value for name, value in options.items() if name != "seeds"}
+    given = {name: value for name, value in options.items() if name not in ("seeds", "executor")}
     with terminal.ProgressBars() as bars:
         return study.cost(
             dataset,

@@ -7,7 +7,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["at_least", "integers", "names", "no_empty_folders", "one_of", "writable"]
+__all__ = [
+    "DASK",
+    "WORKERS",
+    "at_least",
+    "executor",
+    "integers",
+    "names",
+    "no_empty_folders",
+    "one_of",
+    "writable",
+]
+
+WORKERS = "Local processes that share the work, and the cores. Default: this process alone."
+DASK = "Address of the scheduler of a Dask cluster that shares the work: tcp://host:8786."
 
 
 def names(option: str, text: str | None, known: list[str]) -> list[str] | None:
@@ -46,6 +59,13 @@ def at_least(option: str, value: int | None, least: int, why: str = "") -> int |
     if value is not None and value < least:
         raise ValueError(f"--{option}: expected at least {least}{why}, found {value}")
     return value
+
+
+def executor(workers: int | None, dask: str | None) -> int | str | None:
+    """Where tasks run, as `molkern.study.accuracy` takes it."""
+    if workers is not None and dask is not None:
+        raise ValueError("--workers, --dask: expected one of them, found both")
+    return at_least("workers", workers, 1) if dask is None else dask
 
 
 @contextlib.contextmanager

@@ -39,7 +39,9 @@ _STAGES = {
     "fit": "learning curve",
     "cost": "time and memory",
     "scaling": "time and memory",
+    "features": "features",
 }
+_WHOLE = ("cost", "scaling", "features")  # the only stage of a model
 
 
 class ProgressBars:
@@ -58,7 +60,7 @@ class ProgressBars:
         self._all = self._bars.add_task("models", count="")
         self._stage = self._bars.add_task("", count="")
         self._seen: tuple[int, str] | None = None
-        self._share = {"tune": 0.0, "fit": 0.0}
+        self._shares: dict[int, dict[str, float]] = {}
 
     def __enter__(self) -> ProgressBars:
         if self._console.is_terminal:
@@ -76,18 +78,19 @@ class ProgressBars:
 
     def __call__(self, step: Step) -> None:
         """Show a step of the study."""
-        if self._seen is None or self._seen[0] != step.model:
-            self._share = {"tune": 0.0, "fit": 0.0}
+        share = self._shares.get(step.model)
+        if share is None:
+            share = self._shares[step.model] = {"tune": 0.0, "fit": 0.0}
             if not self._console.is_terminal:
                 words = f"model {step.model + 1} of {step.n_models}: {step.label}"
                 print(words, file=sys.stderr, flush=True)
         if self._seen != (step.model, step.stage):
             self._seen = (step.model, step.stage)
             self._bars.reset(self._stage)
-        if step.stage in self._share:
-            self._share[step.stage] = step.completed / max(step.total, 1)
-        done = step.model + sum(self._share.values()) / 2
-        if step.stage in ("cost", "scaling"):
+        if step.stage in share:
+            share[step.stage] = step.completed / max(step.total, 1)
+        done = sum(sum(part.values()) for part in self._shares.values()) / 2
+        if step.stage in _WHOLE:
             done = step.model + step.completed / max(step.total, 1)
         count = f"{step.model + 1} of {step.n_models}"
         self._bars.update(

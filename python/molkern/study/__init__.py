@@ -2,6 +2,9 @@
 
 from molkern.study.config import read_study, run
 from molkern.study.cost import cost
+from molkern.study.dask_executor import Dask
+from molkern.study.executor import Executor, InProcess, Processes
+from molkern.study.featurize import featurize, plan_features
 from molkern.study.measurements import Measurements
 from molkern.study.models import DEFAULT_REPRESENTATIONS, REPRESENTATIONS
 from molkern.study.progress import Progress
@@ -16,7 +19,11 @@ __all__ = [
     "REPRESENTATIONS",
     "REPRESENTATIONS_BY_SIZE",
     "VALUES_VERSION",
+    "Dask",
+    "Executor",
+    "InProcess",
     "Measurements",
+    "Processes",
     "Progress",
     "Result",
     "Split",
@@ -25,7 +32,9 @@ __all__ = [
     "compare",
     "cost",
     "default_sizes",
+    "featurize",
     "make_splits",
+    "plan_features",
     "read_study",
     "run",
     "scaling",

@@ -97,6 +97,7 @@ def run(
     *,
     store: Store | str | Path | None = None,
     n_threads: int | None = None,
+    executor: Any = None,
     progress: ProgressCallback | None = None,
 ) -> Result:
     """Run a study file.
@@ -108,6 +109,8 @@ def run(
     store : Store or path, optional
         Folder of finished tasks.
     n_threads : int, optional
+    executor : optional
+        Where tasks run, as in `accuracy`.
     progress : callable, optional
 
     Returns
@@ -116,7 +119,7 @@ def run(
 
     Raises
     ------
-    ValueError, OSError
+    ValueError, OSError, RuntimeError
         See `read_study` and `compare`.
     """
     content = read_study(path)
@@ -134,6 +137,7 @@ def run(
         content.pop("representations", None),
         store=store,
         n_threads=n_threads,
+        executor=executor,
         progress=progress,
         **content,
     )

@@ -14,8 +14,9 @@ class Progress:
 
     Attributes
     ----------
-    stage : {"representation", "kernel", "tune", "fit"}
-        In this order for each model; "kernel" may come again between fits.
+    stage : {"representation", "kernel", "tune", "fit"}, or "cost", "scaling", "features"
+        In this order for each model; "kernel" may come again between fits. From other processes
+        only "tune" and "fit" are reported, of several models in turn.
     completed, total : int
         Steps of this stage. Reported with ``completed=0`` before the stage begins, and after each
         step. Tasks that the store already holds count as completed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from molkern.datasets.dataset import per_atom
 from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel, is_local
-from molkern.study import models
+from molkern.study import curves, models
 from molkern.study.checks import notes_on
+from molkern.study.executor import as_executor
 from molkern.study.progress import ProgressCallback
 from molkern.study.result import Result
 from molkern.study.splits import Split, default_sizes, make_splits
 from molkern.study.store import VALUES_VERSION, Store, canonical, data_hash
-from molkern.study.tasks import Features, Plan, run_model
+from molkern.study.tasks import Job, Plan
 
 __all__ = ["accuracy", "compare"]
 
@@ -41,6 +41,7 @@ def accuracy(
     cv: int = 5,
     max_bytes: int = MAX_BYTES,
     n_threads: int | None = None,
+    executor: Any = None,
     progress: ProgressCallback | None = None,
 ) -> Result:
     """Learning curve of one representation with one kernel.
@@ -75,6 +76,12 @@ def accuracy(
     max_bytes : int, default=2 GiB
         Largest matrix, or stack of matrices, of all structures that is kept for sharing.
     n_threads : int, optional
+        Of each worker. None: all allowed cores, shared among workers on this machine.
+    executor : None, int, str, Executor or dask.distributed.Client, optional
+        Where tasks run. None: in this process. An integer: on so many processes of this machine.
+        The address of a Dask scheduler, or a client of it: on its workers. This process alone
+        reads the data and writes the store. Times are those of the workers, which may disturb
+        each other.
     progress : callable, optional
         Called with a `Progress` at each step.
 
@@ -87,7 +94,10 @@ def accuracy(
     ValueError
         For wrong parameters, forces, too few structures, or a size that the data do not have.
     OSError
-        When the store's folder cannot be written; nothing is computed then.
+        When the store's folder cannot be written; nothing is computed then. When a Dask scheduler
+        cannot be reached.
+    RuntimeError
+        When a task ends its worker again and again.
     """
     return compare(
         data,
@@ -102,6 +112,7 @@ def accuracy(
         cv=cv,
         max_bytes=max_bytes,
         n_threads=n_threads,
+        executor=executor,
         progress=progress,
     )
 
@@ -120,6 +131,7 @@ def compare(
     cv: int = 5,
     max_bytes: int = MAX_BYTES,
     n_threads: int | None = None,
+    executor: Any = None,
     progress: ProgressCallback | None = None,
 ) -> Result:
     """Learning curves of several representations and kernels on the same splits.
@@ -134,7 +146,7 @@ def compare(
     kernels : sequence of {"laplacian", "gaussian", "local.gaussian"}, optional
         Those of atoms go with representations with one row for each atom, the others with the
         other representations. None: all.
-    sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, progress
+    sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, executor, progress
         As in `accuracy`.
 
     Returns
@@ -144,7 +156,7 @@ def compare(
 
     Raises
     ------
-    ValueError, OSError
+    ValueError, OSError, RuntimeError
         As in `accuracy`.
 
     Examples
@@ -188,13 +200,8 @@ def compare(
         progress=progress,
         n_models=sum(len(names) for _, names in pairs),
     )
-    rows: list[dict[str, Any]] = []
-    numbers = itertools.count()
     with blas_threads(n_threads):
-        for model, names in pairs:
-            features = Features(model, plan)
-            for kernel in names:
-                rows += run_model(plan, features, kernel, next(numbers))
+        rows = curves.run(Job(plan, pairs), as_executor(executor))
     notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh))
     return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
 

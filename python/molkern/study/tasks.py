@@ -10,8 +10,8 @@ copies: 64 times the distances, in one pass for all sigmas that are needed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -32,11 +32,10 @@ from molkern.regression.validation import (
 )
 from molkern.study import models
 from molkern.study.progress import Progress, ProgressCallback
-from molkern.study.result import NOT_RECORDED
 from molkern.study.splits import Split
 from molkern.study.store import Store
 
-__all__ = ["Features", "Plan", "run_model"]
+__all__ = ["Features", "Fits", "Job", "Plan", "Tune", "compute"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,6 +75,15 @@ class Plan:
         """Counts of elements for the baseline that needs them."""
         return self.data.structures.composition() if self.baseline == "elements" else None
 
+    def report(self, stage: str, completed: int, total: int, label: str, number: int) -> None:
+        """Tell how far a stage of a model is."""
+        if self.progress is not None:
+            self.progress(Progress(stage, completed, total, label, number, self.n_models))
+
+    def tune_rows(self, kernel: str) -> int:
+        """Most rows on which parameters are chosen."""
+        return min(self.n_tune, LOCAL_TUNING_ROWS) if is_local(kernel) else self.n_tune
+
 
 class Features:
     """Features of all structures, computed when a task first needs them."""
@@ -83,9 +91,10 @@ class Features:
     def __init__(self, model: Any, plan: Plan) -> None:
         self.model, self.plan = model, plan
         self.label = models.label(model)
-        self.specification = models.specification(model)
         self.seconds = 0.0
         parameters = model.get_params()
+        if parameters.get("n_threads", 0) is None:
+            model.set_params(n_threads=plan.n_threads)
         random = parameters.get("permutation") == "random"
         self.n_copies = int(parameters["n_copies"]) if random else 1
         self.per_atom = models.per_atom(model)
@@ -113,9 +122,77 @@ class Features:
         return int(X.shape[1]) // self.n_copies
 
 
-def run_model(plan: Plan, features: Features, kernel: str, number: int) -> list[dict[str, Any]]:
-    """All rows of one representation and kernel, in the order of splits and sizes."""
-    return _Run(plan, features, kernel, number).rows()
+@dataclass(frozen=True)
+class Tune:
+    """Choose parameters of model ``number`` on the first ``n`` rows of a split."""
+
+    number: int
+    split: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits of model ``number``: (split, n_train, choice of parameters) each."""
+
+    number: int
+    fits: tuple[tuple[int, int, dict[str, Any]], ...]
+
+
+class Job:
+    """A plan and its models: all that tasks need; what is computed once is kept for the next.
+
+    Parameters
+    ----------
+    plan : Plan
+    models : sequence of (representation, kernels)
+        Numbered one kernel after the other.
+    """
+
+    def __init__(self, plan: Plan, models: Sequence[tuple[Any, Sequence[str]]]) -> None:
+        self.plan = plan
+        self.models = [(model, kernel) for model, kernels in models for kernel in kernels]
+        self._features: tuple[Any, Features] | None = None
+        self._run: tuple[tuple[int, int | None], _Run] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: neither results nor callbacks, and the labels that are learnt."""
+        name, data = self.plan.property, self.plan.data
+        data = data.replace(targets={name: data.targets[name]}, default_target=name)
+        plan = replace(self.plan, data=data, store=None, progress=None)
+        return {"plan": plan, "models": self.models, "_features": None, "_run": None}
+
+    def run(self, number: int, n_threads: int | None) -> _Run:
+        """The run of a model; the last one is kept, the features for all its kernels."""
+        if self._run is None or self._run[0] != (number, n_threads):
+            self._run = None
+            plan = self.plan
+            if plan.n_threads != n_threads:
+                plan = replace(plan, n_threads=n_threads)
+            model, kernel = self.models[number]
+            if self._features is None or self._features[0] is not model:
+                self._features = None
+                self._features = model, Features(model, plan)
+            self._run = (number, n_threads), _Run(plan, self._features[1], kernel, number)
+        return self._run[1]
+
+
+def compute(job: Job, task: Tune | Fits, n_threads: int | None) -> Iterator[dict[str, Any]]:
+    """Results of a task, in the order of what it asks for; fits with their split and size."""
+    run = job.run(task.number, n_threads)
+    splits = job.plan.splits
+    if isinstance(task, Tune):
+        yield run.tune(splits[task.split], task.n)
+        return
+    similarity = run.similarity
+    for batch in similarity.batches(sorted({choice["sigma"] for *_, choice in task.fits})):
+        if not similarity.by_distance:
+            run.hold(batch)
+        for split, n, choice in task.fits:
+            if choice["sigma"] in batch:
+                with blas_threads(None, rows=n):
+                    result = run.fit(splits[split], n, choice)
+                yield {"split": split, "n": n, "result": result}
 
 
 class _Run:
@@ -123,67 +200,18 @@ class _Run:
 
     def __init__(self, plan: Plan, features: Features, kernel: str, number: int) -> None:
         self.plan, self.features, self.kernel, self.number = plan, features, kernel, number
+        self.n_tune = plan.tune_rows(kernel)
         self.seconds_shared = 0.0
-        self.n_tune = min(plan.n_tune, LOCAL_TUNING_ROWS) if is_local(kernel) else plan.n_tune
 
-    def rows(self) -> list[dict[str, Any]]:
-        plan = self.plan
-        pairs = [(split, n) for split in plan.splits for n in plan.sizes]
-        tunings = [
-            (split, m)
-            for split in plan.splits
-            for m in sorted({min(n, self.n_tune) for n in plan.sizes})
-        ]
-        tuned: dict[Any, dict[str, Any]] = {}
-        self._report("tune", 0, len(tunings))
-        for done, (split, m) in enumerate(tunings, 1):
-            tuned[split.seed, split.fold, m] = self._stored(
-                self._specification("tune", split, m), partial(self._tune, split, m)
-            )
-            self._report("tune", done, len(tunings))
-        found = self._fits(pairs, tuned)
-        return [self._row(split, n, found[split.seed, split.fold, n]) for split, n in pairs]
-
-    def _fits(
-        self, pairs: Sequence[tuple[Split, int]], tuned: dict[Any, dict[str, Any]]
-    ) -> dict[Any, dict[str, Any]]:
-        """Results of all fits; those that share a kernel matrix of all structures together."""
-        found: dict[Any, dict[str, Any]] = {}
-        pending = []
-        for split, n in pairs:
-            specification = self._specification("fit", split, n)
-            choice = tuned[split.seed, split.fold, min(n, self.n_tune)]
-            if n > self.n_tune:
-                larger = {"sigma": choice["sigma_larger"], "alpha": choice["alpha_larger"]}
-                choice = {**choice, **larger}
-            stored = self.plan.store.get(specification) if self.plan.store else None
-            if stored is None:
-                pending.append((split, n, specification, choice))
-            else:
-                found[split.seed, split.fold, n] = stored
-        self._report("fit", len(found), len(pairs))
-        if not pending:
-            return found
-        similarity = self.similarity
-        for batch in similarity.batches(sorted({choice["sigma"] for *_, choice in pending})):
-            if not similarity.by_distance:
-                self._timed_kernel(partial(self._hold, batch))
-            for split, n, specification, choice in pending:
-                if choice["sigma"] in batch:
-                    with blas_threads(None, rows=n):
-                        result = self._fit(split, n, choice)
-                    if self.plan.store:
-                        self.plan.store.put(specification, result)
-                    found[split.seed, split.fold, n] = result
-                    self._report("fit", len(found), len(pairs))
-        return found
-
-    def _hold(self, sigmas: Sequence[float]) -> None:
+    def hold(self, sigmas: Sequence[float]) -> None:
         """Matrices that the fits share, where that is less work than one for each fit.
 
         Decided from all fits, not from those that are still to be done: a study that was killed
         ends with the same numbers.
         """
+        self._timed_kernel(partial(self._hold, sigmas))
+
+    def _hold(self, sigmas: Sequence[float]) -> None:
         if not is_local(self.kernel):
             self.similarity.hold(sigmas)
             return
@@ -217,7 +245,8 @@ class _Run:
         self.seconds_shared = time.perf_counter() - start
         self._report("kernel", 1, 1)
 
-    def _tune(self, split: Split, m: int) -> dict[str, Any]:
+    def tune(self, split: Split, m: int) -> dict[str, Any]:
+        """Choice of parameters on the first m rows."""
         plan, rows, similarity = self.plan, split.train[:m], self.similarity
         start = time.perf_counter()
         sigmas = default_sigmas(similarity.median_distance(rows))
@@ -239,7 +268,8 @@ class _Run:
             "seconds_tune": time.perf_counter() - start,
         }
 
-    def _fit(self, split: Split, n: int, choice: dict[str, Any]) -> dict[str, Any]:
+    def fit(self, split: Split, n: int, choice: dict[str, Any]) -> dict[str, Any]:
+        """Errors of a model that is trained on the first n rows."""
         plan, rows, test = self.plan, split.train[:n], split.test
         similarity, sigma = self.similarity, choice["sigma"]
         counts, test_counts = (
@@ -301,51 +331,6 @@ class _Run:
             counts=None if plan.counts is None else plan.counts[rows],
         )
 
-    def _row(self, split: Split, n: int, values: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "dataset": self.plan.data.name,
-            "property": self.plan.property,
-            "unit": self.plan.data.units[self.plan.property],
-            "representation": self.features.label,
-            "kernel": self.kernel,
-            "baseline": self.plan.baseline,
-            "n_train": n,
-            "fold": split.fold,
-            "seed": split.seed,
-            "n_tune": min(n, self.n_tune),
-            **NOT_RECORDED,
-            **values,
-        }
-
-    def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
-        """All that decides the numbers of a task; a choice and a fit of one size differ."""
-        return {
-            "task": task,
-            "data": self.plan.data_hash,
-            "property": self.plan.property,
-            "representation": self.features.specification,
-            "kernel": self.kernel,
-            "baseline": self.plan.baseline,
-            "fold": split.fold,
-            "seed": split.seed,
-            "n_train": n,
-            "n_tune": min(n, self.n_tune),
-            "cv": self.plan.cv,
-        }
-
-    def _stored(
-        self, specification: dict[str, Any], compute: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
-        store = self.plan.store
-        result = store.get(specification) if store else None
-        if result is None:
-            result = compute()
-            if store:
-                store.put(specification, result)
-        return result
-
     def _report(self, stage: str, completed: int, total: int) -> None:
-        if self.plan.progress is not None:
-            label = f"{self.features.label}, {self.kernel}"
-            n_models = self.plan.n_models
-            self.plan.progress(Progress(stage, completed, total, label, self.number, n_models))
+        label = f"{self.features.label}, {self.kernel}"
+        self.plan.report(stage, completed, total, label, self.number)

@@ -1,0 +1,78 @@
+"""``molkern featurize``: features of a whole data set on disk."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from molkern import cli_data, terminal
+from molkern.cli_options import DASK, WORKERS, at_least, executor
+
+__all__ = ["featurize"]
+
+_DATA = "Name of a data set, or a file, as for compare. Labels are not needed."
+_REPRESENTATION = "A name as of compare, or a class: SOAP, ACSF, AEV, CoulombMatrix, BagOfBonds."
+_PARAMETERS = (
+    'Parameters in JSON, e.g. \'{"r_cut": 5, "average": null}\'; with average null rows are atoms.'
+)
+_OUTPUT = (
+    "A .zarr folder, written in chunks, the same command continues; or a .npz file, for what fits "
+    "in memory."
+)
+
+
+def featurize(
+    data: Annotated[str, typer.Argument(help=_DATA)],
+    representation: Annotated[str, typer.Option(help=_REPRESENTATION)],
+    output: Annotated[Path, typer.Option(help=_OUTPUT)],
+    parameters: Annotated[str | None, typer.Option(help=_PARAMETERS)] = None,
+    length_unit: Annotated[
+        str | None, typer.Option(help="Unit of the positions in a file that does not say.")
+    ] = None,
+    chunk_bytes: Annotated[int, typer.Option(help="Size of a chunk of whole rows.")] = 64 * 2**20,
+    n_threads: Annotated[int | None, typer.Option(help="Of each worker.")] = None,
+    workers: Annotated[int | None, typer.Option(help=WORKERS)] = None,
+    dask: Annotated[str | None, typer.Option(help=DASK)] = None,
+) -> None:
+    """Features of all structures of DATA, on disk.
+
+    Says first how many bytes they are. The bytes are the same wherever chunks are computed.
+    """
+    from molkern import datasets, study
+
+    options: dict[str, Any] = {
+        "executor": executor(workers, dask),
+        "n_threads": at_least("n-threads", n_threads, 1),
+    }
+    model = {"name": representation, **_parsed(parameters)}
+    if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
+        cli_data.check_registered(data)
+    dataset = datasets.load(data, length_unit=length_unit)
+    plan = study.plan_features(dataset, model, chunk_bytes=chunk_bytes)
+    terminal.notes(dataset.notes)
+    print(plan.words(), flush=True)
+    try:
+        with terminal.ProgressBars() as bars:
+            path = plan.write(output, progress=bars, **options)
+    except KeyboardInterrupt:
+        kept = output.suffix == ".zarr"
+        words = "finished chunks are kept, the same command continues" if kept else "nothing kept"
+        print(f"molkern: error: interrupted; {words}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"written: {path}")
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--parameters: {text!r} is not JSON ({error})") from error
+    if not isinstance(found, dict) or "name" in found:
+        raise ValueError(f"--parameters: expected an object of parameters, found {text!r}")
+    return found

@@ -1,0 +1,163 @@
+"""Learning curves from tasks: which are left to do, where their results go, and the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from molkern.study import models
+from molkern.study.executor import Executor, Task
+from molkern.study.result import NOT_RECORDED
+from molkern.study.splits import Split
+from molkern.study.tasks import Fits, Job, Plan, Tune, compute
+
+__all__ = ["run"]
+
+
+def run(job: Job, executor: Executor) -> list[dict[str, Any]]:
+    """All rows, in the order of models, splits and sizes.
+
+    Several workers get tasks of all models, those of the first before those of the next; alone,
+    one model is finished after the other.
+    """
+    curves = [_Curve(job, number, executor.parallel) for number in range(len(job.models))]
+    for part in [curves] if executor.parallel else [[curve] for curve in curves]:
+        executor.run(
+            compute,
+            job,
+            [task for curve in part for task in curve.begin()],
+            lambda task, result: curves[task.argument.number].finished(task, result),
+            n_threads=job.plan.n_threads,
+        )
+    return [row for curve in curves for row in curve.rows()]
+
+
+class _Curve:
+    """The tasks of one representation and kernel, in the process that writes the store."""
+
+    def __init__(self, job: Job, number: int, parallel: bool) -> None:
+        model, self.kernel = job.models[number]
+        self.plan: Plan = job.plan
+        self.number, self.parallel = number, parallel
+        self.label = models.label(model)
+        self.representation = models.specification(model)
+        permuted = model.get_params()
+        self.by_distance = permuted.get("permutation") != "random" and not models.per_atom(model)
+        self.n_tune = self.plan.tune_rows(self.kernel)
+        splits = range(len(self.plan.splits))
+        self.pairs = [(k, n) for k in splits for n in self.plan.sizes]
+        choices = sorted({min(n, self.n_tune) for n in self.plan.sizes})
+        self.choices = [(k, m) for k in splits for m in choices]
+        self.tuned: dict[tuple[int, int], dict[str, Any]] = {}
+        self.fitted: dict[tuple[int, int], dict[str, Any]] = {}
+
+    def begin(self) -> Iterator[Task]:
+        """Tasks that can be done now."""
+        self.tuned = dict(self._stored("tune", self.choices))
+        self._report("tune")
+        for k, m in self.choices:
+            if (k, m) not in self.tuned:
+                yield self._task(0, f"choice of parameters at N = {m}", Tune(self.number, k, m))
+        yield from self._fits()
+
+    def finished(self, task: Task, result: dict[str, Any]) -> Iterable[Task]:
+        """Keep a result; the tasks that it makes possible."""
+        if isinstance(task.argument, Tune):
+            k, m = task.argument.split, task.argument.n
+            self.tuned[k, m] = self._store("tune", k, m, result)
+            self._report("tune")
+            return list(self._fits())
+        k, n = result["split"], result["n"]
+        self.fitted[k, n] = self._store("fit", k, n, result["result"])
+        self._report("fit")
+        return []
+
+    def _fits(self) -> Iterator[Task]:
+        """All fits that are not stored, when all parameters are chosen."""
+        if len(self.tuned) < len(self.choices):
+            return
+        self.fitted = dict(self._stored("fit", self.pairs))
+        self._report("fit")
+        fits = [(k, n, self._choice(k, n)) for k, n in self.pairs if (k, n) not in self.fitted]
+        for part in self._parts(fits):
+            sizes = ", ".join(str(n) for n in sorted({n for _, n, _ in part}))
+            yield self._task(1, f"fit at N = {sizes}", Fits(self.number, tuple(part)))
+
+    def _parts(self, fits: list[Any]) -> list[list[Any]]:
+        """Fits that are done together: what shares a matrix, or all where nobody waits for them."""
+        if not self.parallel:
+            return [fits] if fits else []
+        if self.by_distance:
+            return [[fit] for fit in fits]
+        sigmas = sorted({choice["sigma"] for *_, choice in fits})
+        return [[fit for fit in fits if fit[2]["sigma"] == sigma] for sigma in sigmas]
+
+    def _choice(self, k: int, n: int) -> dict[str, Any]:
+        choice = self.tuned[k, min(n, self.n_tune)]
+        if n > self.n_tune:
+            larger = {"sigma": choice["sigma_larger"], "alpha": choice["alpha_larger"]}
+            choice = {**choice, **larger}
+        return choice
+
+    def _task(self, stage: int, what: str, argument: Tune | Fits) -> Task:
+        return Task((self.number, stage), f"{self.label}, {self.kernel}: {what}", argument)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Rows of the result, in the order of splits and sizes."""
+        for k, n in self.pairs:
+            split = self.plan.splits[k]
+            yield {
+                "dataset": self.plan.data.name,
+                "property": self.plan.property,
+                "unit": self.plan.data.units[self.plan.property],
+                "representation": self.label,
+                "kernel": self.kernel,
+                "baseline": self.plan.baseline,
+                "n_train": n,
+                "fold": split.fold,
+                "seed": split.seed,
+                "n_tune": min(n, self.n_tune),
+                **NOT_RECORDED,
+                **self.fitted[k, n],
+            }
+
+    def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
+        """All that decides the numbers of a task; a choice and a fit of one size differ."""
+        return {
+            "task": task,
+            "data": self.plan.data_hash,
+            "property": self.plan.property,
+            "representation": self.representation,
+            "kernel": self.kernel,
+            "baseline": self.plan.baseline,
+            "fold": split.fold,
+            "seed": split.seed,
+            "n_train": n,
+            "n_tune": min(n, self.n_tune),
+            "cv": self.plan.cv,
+        }
+
+    def _stored(
+        self, task: str, keys: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+        """What the store holds already."""
+        if self.plan.store is None:
+            return
+        for k, n in keys:
+            found = self.plan.store.get(self._specification(task, self.plan.splits[k], n))
+            if found is not None:
+                yield (k, n), found
+
+    def _store(self, task: str, k: int, n: int, result: dict[str, Any]) -> dict[str, Any]:
+        if self.plan.store is not None:
+            self.plan.store.put(self._specification(task, self.plan.splits[k], n), result)
+        return result
+
+    def _report(self, stage: str) -> None:
+        done, total = (
+            (len(self.tuned), len(self.choices))
+            if stage == "tune"
+            else (len(self.fitted), len(self.pairs))
+        )
+        label = f"{self.label}, {self.kernel}"
+        self.plan.report(stage, done, total, label, self.number)
