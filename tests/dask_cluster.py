@@ -19,8 +19,6 @@ def _start(arguments, folder):
     environment = {
         **os.environ,
         "PYTHONPATH": TESTS,
-        # One more death than for a pool of local processes would take long.
-        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "60s",
     }
     with open(folder / f"{arguments[0]}.log", "ab") as log:

@@ -151,6 +151,21 @@ def test_workers_may_come_later(tmp_path):
         end(processes)
 
 
+def test_scheduler_that_dies(tmp_path):
+    processes = []
+    try:
+        address = begin(processes, tmp_path, n_workers=1)
+
+        def finished(task):
+            os.killpg(processes[0].pid, signal.SIGKILL)
+            return []
+
+        with pytest.raises(ConnectionError, match=r"scheduler is gone.*Finished results are kept"):
+            run(Dask(address), range(50), finished)
+    finally:
+        end(processes)
+
+
 def test_client_stays_open(dask):
     import distributed
 

@@ -8,6 +8,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import molkern
@@ -151,21 +152,19 @@ class _Run:
     def _results(self, future: Any) -> Any:
         import distributed
 
-        if future.status == "finished":
+        name = self.running[future].name
+        try:
             return future.result()
-        task = self.running[future]
-        if future.status != "error":
-            raise ConnectionError(
-                f"{task.name}: {future.status}; the Dask scheduler is gone, or was told to forget "
-                "the task. Finished results are kept"
-            )
-        error = future.exception()
-        if isinstance(error, distributed.KilledWorker):
+        except distributed.KilledWorker as error:
             raise RuntimeError(
-                f"{task.name}: all workers that it was given to died: out of memory, or a crash? "
+                f"{name}: all workers that it was given to died: out of memory, or a crash? "
                 "Finished results are kept"
             ) from error
-        raise error
+        except CancelledError as error:
+            raise ConnectionError(
+                f"{name}: the Dask scheduler is gone, or was told to forget the task. Finished "
+                "results are kept"
+            ) from error
 
     def _cancel(self) -> None:
         """What still runs is not wanted: the end, or an error."""
