@@ -16,7 +16,8 @@ import molkern as mk
 from dask_cluster import begin, cluster, end, wait_for_workers
 from molkern._processes import allowed_cores
 from molkern.datasets import Dataset
-from molkern.study import Dask, InProcess, Processes, Store, compare, dask_executor
+from molkern.study import Dask, InProcess, Processes, Store, accuracy, compare, dask_executor
+from molkern.study import run as run_study
 from molkern.study.executor import Task, as_executor
 from molkern.study.result import ORIGIN
 from worker_tasks import SlowBags, squares
@@ -252,6 +253,20 @@ def test_same_results_wherever_they_are_computed(workers, undisturbed, tmp_path)
     # And nothing is left to do, for whom ever.
     again = compare(molecules(), MODELS, store=tmp_path, **OPTIONS)
     assert again.frame.equals(result.frame)
+
+
+def test_study_files_and_single_models_take_an_executor(tmp_path):
+    options = {"n_threads": 1, "executor": 2}
+    data = "mini-ethanol"
+    (tmp_path / "study.toml").write_text(
+        f'data = "{data}"\nrepresentations = ["bag_of_bonds"]\nkernels = ["laplacian"]\n'
+        "sizes = [20]\nseeds = [0, 1]\n"
+    )
+    found = run_study(tmp_path / "study.toml", **options)
+    single = accuracy(data, "bag_of_bonds", sizes=[20], seeds=[0, 1], **options)
+    expected = accuracy(data, "bag_of_bonds", sizes=[20], seeds=[0, 1], n_threads=1)
+    assert values(found).equals(values(expected))
+    assert values(single).equals(values(expected))
 
 
 def test_study_survives_killed_workers(workers, tmp_path):

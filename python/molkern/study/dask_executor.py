@@ -107,13 +107,11 @@ class _Run:
 
     def __init__(self, client: Any, function: Function, shared: Any, n_threads: int | None) -> None:
         import cloudpickle
-        import dask
 
         self.client, self.function, self.n_threads = client, function, n_threads
         # A task of its own, not scattered: scattered data are lost with the workers that hold them.
         content = cloudpickle.dumps(shared)  # classes of a notebook, too
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            self.shared = self._submit("shared", _unpacked, content, _versions())
+        self.shared = self._submit("shared", _unpacked, content, _versions())
         self.running: dict[Any, Task] = {}
 
     def run(self, queue: Queue, finished: Finished) -> None:
@@ -141,8 +139,11 @@ class _Run:
             self._cancel()
 
     def _submit(self, kind: str, function: Any, *arguments: Any) -> Any:
+        import dask
+
         key = f"molkern-{kind}-{uuid.uuid4().hex}"
-        return self.client.submit(function, *arguments, key=key, pure=False)
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            return self.client.submit(function, *arguments, key=key, pure=False)
 
     def _most_waiting(self) -> int:
         """Two for each worker: enough to keep it busy, and few results wait for this process."""

@@ -80,8 +80,9 @@ def accuracy(
     executor : None, int, str, Executor or dask.distributed.Client, optional
         Where tasks run. None: in this process. An integer: on so many processes of this machine.
         The address of a Dask scheduler, or a client of it: on its workers. This process alone
-        reads the data and writes the store. Times are those of the workers, which may disturb
-        each other.
+        reads the data and writes the store. Each worker holds the features of a model and up to
+        ``max_bytes`` of its matrices. Times are those of the workers, which may disturb each
+        other.
     progress : callable, optional
         Called with a `Progress` at each step.
 
