@@ -230,6 +230,33 @@ def test_averages(structures, combination):
     close(inner.transform(structures[2], centers=[3]), rows[2][3:4])
 
 
+@pytest.mark.parametrize("basis", ["gto", "polynomial"])
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_inner_average_of_pairs(structures, combination, basis):
+    """Pairs of a molecule are seen once, those of a crystal from both atoms."""
+    rng = np.random.default_rng(5)
+    grid = np.stack(np.meshgrid(*[1.2 * np.arange(4)] * 3), -1).reshape(-1, 3)
+    crowd = rng.choice([1, 6], 64), grid + rng.uniform(-0.2, 0.2, grid.shape)
+    molecules = mk.Structures.from_arrays([*structures, crowd])
+    boxed = mk.Structures(
+        molecules.numbers,
+        molecules.positions,
+        molecules.offsets,
+        cells=np.tile(100 * np.eye(3), (len(molecules), 1, 1)),
+        pbc=np.ones((len(molecules), 3), bool),
+    )
+    options = SMALL | options_of(combination) | {"radial_basis": basis, "average": "inner"}
+    model = mk.SOAP(**options).fit(molecules)
+    close(model.transform(molecules), model.transform(boxed))
+
+
+def test_inner_average_needs_distinct_places():
+    good, bad = ([6, 1], [[0.0, 0, 0], [1, 0, 0]]), ([6, 1, 6], [[0.0, 0, 0], [1, 0, 0], [0, 0, 0]])
+    model = mk.SOAP(**SMALL, average="inner").fit([good])
+    with pytest.raises(ValueError, match=r"molecule 1 has two atoms .* closer than 0\.001"):
+        model.transform([good, bad])
+
+
 @pytest.mark.parametrize("combination", COMBINATIONS)
 def test_symmetries_and_batches(structures, combination):
     model = mk.SOAP(**SMALL, **options_of(combination), radial_basis="laplacian_eigenstates")

@@ -76,7 +76,8 @@ V radial_slope(const AcsfRadial& f, V r, V inverse_r, V fc, V slope) noexcept {
     if (f.kind == AcsfRadial::cutoff) return slope;
     if (f.kind == AcsfRadial::gaussian) {
         const V d = r - f.r_s;
-        return exp_negative<double>(-f.factor * (d * d)) * (slope - f.factor * d * inverse_r * fc);
+        return exp2_product(d * d, broadcast(-log2_e * f.factor)) *
+               (slope - f.factor * d * inverse_r * fc);
     }
     V c, s;
     for (std::size_t k = 0; k < width; ++k) {

@@ -233,8 +233,9 @@ inline void exponentials(const AcsfParameters& p, const Pairs& pairs, std::size_
     const V open = load(pairs.sum + e), closed = open + load(pairs.r2 + e);
     for (std::size_t i = 0; i < p.n_exponentials; ++i) {
         const AcsfExponential& x = p.exponentials[i];
-        const V value = x.power == 0 ? exp_negative<double>(-x.eta * (x.closed ? closed : open))
-                                     : whole_power(load(to + x.base * pair_room + e), x.power);
+        const V value = x.power == 0
+                            ? exp2_product(x.closed ? closed : open, broadcast(-log2_e * x.eta))
+                            : whole_power(load(to + x.base * pair_room + e), x.power);
         store(to + i * pair_room + e, value);
     }
 }

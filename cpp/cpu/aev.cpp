@@ -42,7 +42,7 @@ void radial_values(const AevParameters& p, const Center& center, const double* c
             V total{};
             for (std::size_t j = center.begin[s]; j < center.begin[s + 1]; ++j) {
                 const V d = center.distance[j] - shift;
-                total += cutoff[j] * exp_negative<double>(-p.eta * d * d);
+                total += cutoff[j] * exp2_product(d * d, broadcast(-log2_e * p.eta));
             }
             add_lanes(block + k, radial_factor * total, p.n_shifts - k);
         }
@@ -80,7 +80,7 @@ void outer_factors(const AevParameters& p, const Product& product, const Pairs& 
             V factor;
             if (product.sections_inside) {
                 const V d = mean - p.angular_shifts[o];
-                factor = exp_negative<double>(-p.angular_eta * d * d);
+                factor = exp2_product(d * d, broadcast(-log2_e * p.angular_eta));
             } else {
                 factor = power(0.5 + cosine * p.half_cosines[o] + sine * p.half_sines[o], zeta);
             }
@@ -104,7 +104,7 @@ void multiply(const AevParameters& p, const Product& product, const Pairs& pairs
                 inner = power(0.5 + pairs.cosine[q] * first + pairs.sine[q] * second, zeta);
             } else {
                 const V d = pairs.mean[q] - first;
-                inner = exp_negative<double>(-p.angular_eta * d * d);
+                inner = exp2_product(d * d, broadcast(-log2_e * p.angular_eta));
             }
             for (int r = 0; r < rows; ++r)
                 total[r] += outer[static_cast<std::size_t>(r) * pairs_capacity + q] * inner;

@@ -47,7 +47,7 @@ inline Factor section(const AevParameters& p, std::size_t s, const Angle& angle,
 
 inline Factor shift(double eta, double center, V r) noexcept {
     const V d = r - center;
-    const V value = exp_negative<double>(-eta * d * d);
+    const V value = exp2_product(d * d, broadcast(-log2_e * eta));
     return {value, (-2 * eta) * d * value};
 }
 
@@ -64,7 +64,7 @@ inline V radial_slope(const AevParameters& p, const double* cotangent, double r,
         else
             for (std::size_t l = 0; k + l < p.n_shifts; ++l) weight[l] = cotangent[k + l];
         const V d = r - load(p.shifts + k);
-        total += weight * exp_negative<double>(-p.eta * d * d) * (slope + falling * d);
+        total += weight * exp2_product(d * d, broadcast(-log2_e * p.eta)) * (slope + falling * d);
     }
     return total;
 }
@@ -221,7 +221,7 @@ void radial_jacobian(const AevParameters& p, const Center& center, std::size_t n
             double* to = values + 3 * j * n_features + p.place[s] * p.n_shifts;
             for (std::size_t k = 0; k < p.n_shifts; k += width) {
                 const V d = r - load(p.shifts + k);
-                const V slope = radial_factor * exp_negative<double>(-p.eta * d * d) *
+                const V slope = radial_factor * exp2_product(d * d, broadcast(-log2_e * p.eta)) *
                                 (f.derivative - 2 * p.eta * d * f.value);
                 for (std::size_t c = 0; c < 3; ++c)
                     for (std::size_t l = 0; l < width && k + l < p.n_shifts; ++l)

@@ -81,6 +81,20 @@ class Workspace {
         return {batch.kinds[atom], n, begin_.data(), at(4), at(5), at(6), at(7)};
     }
 
+    /// Atoms of a molecule ordered by species.
+    Cluster cluster(const Molecules& molecules, const Batch& batch, std::size_t m) {
+        const std::size_t first = molecules.first(m), n = molecules.size(m);
+        std::fill(begin_.begin(), begin_.end(), 0);
+        for (std::size_t i = 0; i < n; ++i) ++begin_[batch.kinds[first + i] + 2];
+        for (std::size_t s = 2; s < begin_.size(); ++s) begin_[s] += begin_[s - 1];
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::size_t to = begin_[batch.kinds[first + i] + 1]++;
+            for (std::size_t c = 0; c < 3; ++c)
+                at(4 + c)[to] = molecules.positions[3 * (first + i) + c];
+        }
+        return {n, begin_.data(), at(4), at(5), at(6)};
+    }
+
     bool coincident() const { return nearest_ < nearest_distance; }
 
   private:

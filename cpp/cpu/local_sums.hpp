@@ -57,14 +57,22 @@ inline void add_centers(const LocalKernel& kernel, const LocalTask& task, const 
             continue;
         }
         double* set = of_neighbors ? sum : sets + n_sets * size;
-        if (!of_neighbors) std::fill(set, set + size, 0.0);
-        quadratic->sums(parameters, center, workspace.scratch(), set);
+        quadratic->sums(parameters, center, of_neighbors, workspace.scratch(), set);
         if (!of_neighbors && ++n_sets == most_sets) {
             quadratic->features(parameters, sets, n_sets, workspace.scratch(), sum);
             n_sets = 0;
         }
     }
     if (n_sets > 0) quadratic->features(parameters, sets, n_sets, workspace.scratch(), sum);
+}
+
+// The sums over neighbours of all atoms of a small molecule without a cell.
+inline void add_cluster(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
+                        std::size_t m, Workspace& workspace, double* sum, LowestIndex& bad) {
+    const Cluster cluster = workspace.cluster(task.molecules, batch, m);
+    const double nearest = kernel.functions->quadratic->cluster(kernel.parameters.get(), cluster,
+                                                                workspace.scratch(), sum);
+    if (nearest < nearest_distance) bad.report(m);
 }
 
 // Blocks begin .. end - 1 of whole structures, and where the sum of each is kept until all of its
@@ -120,9 +128,14 @@ LocalOutcome sum_over_centers(const LocalKernel& kernel, const LocalTask& task, 
                 const bool alone = group.place[b] == Group::alone;
                 double* sum = alone ? sums[t].data() : kept.data() + group.place[b] * size;
                 std::fill(sum, sum + size, 0.0);
-                add_centers(kernel, task, batch, block, of_neighbors, workspaces[t], sets[t].data(),
-                            sum, bad);
-                if (alone) finish(block.molecule, n_of(block.molecule), sum, workspaces[t]);
+                const std::size_t m = block.molecule;
+                if (of_neighbors && alone && n_of(m) == task.molecules.size(m) &&
+                    batch.search.direct(m))
+                    add_cluster(kernel, task, batch, m, workspaces[t], sum, bad);
+                else
+                    add_centers(kernel, task, batch, block, of_neighbors, workspaces[t],
+                                sets[t].data(), sum, bad);
+                if (alone) finish(m, n_of(m), sum, workspaces[t]);
             }
         };
         parallel_for(group.end - from, grain, static_cast<int>(workspaces.size()), body);

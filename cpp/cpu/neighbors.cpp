@@ -268,7 +268,7 @@ NeighborSearch::NeighborSearch(const Molecules& molecules, const Cells& cells, d
 
 std::size_t NeighborSearch::collect(std::size_t m, std::size_t i,
                                     const Neighborhood& out) const noexcept {
-    if (grid_of_.empty() || grid_of_[m] < 0) return collect_all(m, i, out);
+    if (direct(m)) return collect_all(m, i, out);
     return collect_cells(grids_[static_cast<std::size_t>(grid_of_[m])], molecules_.first(m), i,
                          out);
 }

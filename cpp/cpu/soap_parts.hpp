@@ -205,7 +205,7 @@ inline Radial radial(const SoapParameters& p, const Harmonics& h, std::size_t l,
     const std::size_t row = soap_row(p.n_max);
     if (!table) {
         const V exponent = load(p.exponents + l * row + v);
-        const V e = exp_negative<double>(-exponent * h.r2[k]);
+        const V e = exp2_product(broadcast(h.r2[k]), -log2_e * exponent);
         return {e, -exponent * e};
     }
     const double place = h.r[k] * p.inverse_spacing;
@@ -229,13 +229,14 @@ inline Radial radial_with_slope(const SoapParameters& p, const Harmonics& h, std
                               : radial<true, true>(p, h, l, v, k);
 }
 
-/// sums[lm, :] += sum over `count` neighbours of radial function times harmonic.
-template <std::size_t count, bool table>
+/// sums[lm, :] += sum over `count` neighbours of radial function times harmonic; with `even` for
+/// even l alone.
+template <std::size_t count, bool table, bool even>
 inline void add_neighbors(const SoapParameters& p, const Harmonics& h, std::size_t first,
                           double* sums) noexcept {
     const std::size_t row = soap_row(p.n_max);
     for (std::size_t v = 0; v < p.n_max; v += width)
-        for (std::size_t l = 0; l <= p.l_max; ++l) {
+        for (std::size_t l = 0; l <= p.l_max; l += even ? 2 : 1) {
             V e[count];
 #pragma GCC unroll 4
             for (std::size_t k = 0; k < count; ++k)
@@ -273,20 +274,44 @@ inline void transform(const SoapParameters& p, const double* matrix, const doubl
 }
 
 /// Neighbours first .. last - 1 of the tables, of one species.
-template <bool table>
+template <bool table, bool even>
 inline void add_range(const SoapParameters& p, const Harmonics& h, std::size_t first,
                       std::size_t last, double* sums) noexcept {
-    for (; first + 4 <= last; first += 4) add_neighbors<4, table>(p, h, first, sums);
+    for (; first + 4 <= last; first += 4) add_neighbors<4, table, even>(p, h, first, sums);
     switch (last - first) {
         case 3:
-            return add_neighbors<3, table>(p, h, first, sums);
+            return add_neighbors<3, table, even>(p, h, first, sums);
         case 2:
-            return add_neighbors<2, table>(p, h, first, sums);
+            return add_neighbors<2, table, even>(p, h, first, sums);
         case 1:
-            return add_neighbors<1, table>(p, h, first, sums);
+            return add_neighbors<1, table, even>(p, h, first, sums);
         default:
             return;
     }
+}
+
+inline void add_all(const SoapParameters& p, const Harmonics& h, std::size_t first,
+                    std::size_t last, double* sums) noexcept {
+    if (p.table == nullptr)
+        add_range<false, false>(p, h, first, last, sums);
+    else
+        add_range<true, false>(p, h, first, last, sums);
+}
+
+inline void add_even(const SoapParameters& p, const Harmonics& h, std::size_t n,
+                     double* sums) noexcept {
+    if (p.table == nullptr)
+        add_range<false, true>(p, h, 0, n, sums);
+    else
+        add_range<true, true>(p, h, 0, n, sums);
+}
+
+/// The part of `count` atoms of species s in their own surroundings, with l = 0 only.
+inline void add_own(const SoapParameters& p, std::size_t s, std::size_t count, double* c) noexcept {
+    double* own = c + channel_of(p, s) * n_coefficients(p);
+    const double of = p.of_species == nullptr ? 1 : p.of_species[s];
+    const double factor = static_cast<double>(count) * of * p.norms[0];
+    for (std::size_t k = 0; k < p.n_max; ++k) own[k] += factor * p.own[k];
 }
 
 /// Adds the sums over neighbours for each channel to c, [n_channels, n_harmonics, row].
@@ -294,10 +319,7 @@ template <bool derivative>
 inline void add_up(const SoapParameters& p, const Center& center, const Harmonics& h,
                    double* c) noexcept {
     const std::size_t n = n_coefficients(p);
-    // The atom itself has a part with l = 0 only.
-    double* own = c + channel_of(p, center.species) * n;
-    const double of = p.of_species == nullptr ? 1 : p.of_species[center.species];
-    for (std::size_t k = 0; k < p.n_max; ++k) own[k] += of * p.norms[0] * p.own[k];
+    add_own(p, center.species, 1, c);
     for (std::size_t begin = 0; begin < center.n; begin += block) {
         const std::size_t end = center.n - begin < block ? center.n : begin + block;
         tabulate<derivative>(p, center, begin, end, h);
@@ -305,11 +327,7 @@ inline void add_up(const SoapParameters& p, const Center& center, const Harmonic
             const std::size_t from = center.begin[s] > begin ? center.begin[s] : begin;
             const std::size_t to = center.begin[s + 1] < end ? center.begin[s + 1] : end;
             if (from >= to) continue;
-            double* sums = c + channel_of(p, s) * n;
-            if (p.table == nullptr)
-                add_range<false>(p, h, from - begin, to - begin, sums);
-            else
-                add_range<true>(p, h, from - begin, to - begin, sums);
+            add_all(p, h, from - begin, to - begin, c + channel_of(p, s) * n);
         }
     }
 }
@@ -346,11 +364,13 @@ inline void coefficients(const SoapParameters& p, double* c, double* room, doubl
     }
 }
 
-/// Sums of a centre.
+/// Sums of a centre. Of a species that is not there only what `present` reads is cleared.
 template <bool derivative>
 inline void sums_of(const SoapParameters& p, const Center& center, const Harmonics& h,
                     double* c) noexcept {
-    for (std::size_t i = 0; i < n_channels(p) * n_coefficients(p); ++i) c[i] = 0;
+    const std::size_t n = n_coefficients(p);
+    for (std::size_t k = 0; k < n_summed(p); ++k)
+        std::memset(c + k * n, 0, (surrounds(p, center, k) ? n : p.n_max) * sizeof(double));
     add_up<derivative>(p, center, h, c);
 }
 

@@ -10,22 +10,33 @@ namespace molkern {
 inline namespace MOLKERN_ISA {
 namespace soap {
 
-/// tile[n, n'] (+)= sum_m a[lm, n] b[lm, n'], rows of `row`.
+/// tile[n, n'] (+)= sum_m a[lm, n] b[lm, n'], rows of `row`; summed over sets of coefficients that
+/// begin at these offsets.
 template <bool add>
 inline void power_tile(const SoapParameters& p, std::size_t l, const double* a, const double* b,
-                       double* tile) noexcept {
+                       const std::size_t* sets, std::size_t n_sets, double* tile) noexcept {
     const std::size_t row = soap_row(p.n_max);
     for (std::size_t v = 0; v < p.n_max; v += width)
         for (std::size_t n = 0; n < row; n += 8) {
             V total[8];
             for (std::size_t k = 0; k < 8; ++k)
                 total[k] = add ? load(tile + (n + k) * row + v) : V{};
-            for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
-                const V other = load(b + i * row + v);
-                for (std::size_t k = 0; k < 8; ++k) total[k] += a[i * row + n + k] * other;
+            for (std::size_t set = 0; set < n_sets; ++set) {
+                const double *of_a = a + sets[set] + n, *of_b = b + sets[set] + v;
+                for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
+                    const V other = load(of_b + i * row);
+                    for (std::size_t k = 0; k < 8; ++k) total[k] += of_a[i * row + k] * other;
+                }
             }
             for (std::size_t k = 0; k < 8; ++k) store(tile + (n + k) * row + v, total[k]);
         }
+}
+
+template <bool add>
+inline void power_tile(const SoapParameters& p, std::size_t l, const double* a, const double* b,
+                       double* tile) noexcept {
+    const std::size_t here = 0;
+    power_tile<add>(p, l, a, b, &here, 1, tile);
 }
 
 /// Doubles of a tile; what is read behind its last row included.
@@ -80,9 +91,7 @@ inline void power_spectrum(const SoapParameters& p, const double* c, const doubl
         }
         const double *of_a = c + pair.a * size, *of_b = c + pair.b * size;
         for (std::size_t l = 0; l <= p.l_max; ++l) {
-            power_tile<false>(p, l, of_a + sets[0], of_b + sets[0], tile);
-            for (std::size_t k = 1; k < n_sets; ++k)
-                power_tile<true>(p, l, of_a + sets[k], of_b + sets[k], tile);
+            power_tile<false>(p, l, of_a, of_b, sets, n_sets, tile);
             row = write_tile<add>(p, pair.a == pair.b, tile, row, end);
         }
     }

@@ -32,6 +32,18 @@ struct Center {
     const double* distance;
 };
 
+/// A molecule whose atoms, ordered by species, all are centres.
+///
+/// begin      [n_species + 1]   first atom of each species
+/// x, y, z    [n]               angstrom
+struct Cluster {
+    std::size_t n;
+    const std::size_t* begin;
+    const double* x;
+    const double* y;
+    const double* z;
+};
+
 /// Sets of sums that are handed to QuadraticFunctions::features at a time.
 constexpr std::size_t most_sets = 16;
 
@@ -39,14 +51,19 @@ constexpr std::size_t most_sets = 16;
 /// that averages need not go through the features of each centre. Same scratch.
 ///
 /// size        number of sums
-/// sums        [size] += those of a centre
+/// sums        [size] += those of a centre, or, unless `add`, written as far as features reads them
+/// cluster     [size] += those of all atoms of a molecule; returns the least distance within the
+///             cutoff, or more than that. Every pair is seen once.
 /// features    row [n_features] += the features of n sets of sums one after another, [n, size];
 ///             n <= most_sets; the sums are overwritten
 /// pull_back   gradient of sum_f cotangent[f] row[f] with respect to the sums, [size]
 /// vjp         from that gradient the one with respect to the position of each neighbour
 struct QuadraticFunctions {
     std::size_t (*size)(const void* parameters) noexcept;
-    void (*sums)(const void* parameters, const Center&, double* scratch, double* sums) noexcept;
+    void (*sums)(const void* parameters, const Center&, bool add, double* scratch,
+                 double* sums) noexcept;
+    double (*cluster)(const void* parameters, const Cluster&, double* scratch,
+                      double* sums) noexcept;
     void (*features)(const void* parameters, double* sums, std::size_t n, double* scratch,
                      double* row) noexcept;
     void (*pull_back)(const void* parameters, double* sums, const double* cotangent,

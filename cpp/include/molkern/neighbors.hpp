@@ -69,6 +69,9 @@ class NeighborSearch {
     /// No atom has more neighbours than this.
     std::size_t most() const noexcept { return most_; }
 
+    /// Whether structure m is small and has no cell: its atoms are searched one by one.
+    bool direct(std::size_t m) const noexcept { return grid_of_.empty() || grid_of_[m] < 0; }
+
     /// Neighbours of atom i (0 .. size - 1) of structure m; returns their number.
     std::size_t collect(std::size_t m, std::size_t i, const Neighborhood& out) const noexcept;
 
