@@ -32,7 +32,7 @@ void soap_values(const void* parameters, const Center& center, double* from, dou
     sums_of<false>(p, center, h, c);
     double* there = scratch.take(n_channels(p));
     coefficients(p, c, scratch.take(n_coefficients(p)), there);
-    power_spectrum<false>(p, c, there, 1, scratch.take(tile_room(p)), row);
+    power_spectrum(p, c, there, scratch.take(tile_room(p)), row);
     if (p.normalize) normalize(row, p.n_features);
 }
 
@@ -139,10 +139,10 @@ void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, 
     double* there = scratch.take(n * n_channels(p));
     for (std::size_t k = 0; k < n; ++k)
         coefficients(p, sums + k * of_set, room, there + k * n_channels(p));
-    if (!p.normalize) return power_spectrum<true>(p, sums, there, n, tile, row);
+    if (!p.normalize) return add_power_spectra(p, sums, there, n, tile, row);
     double* alone = scratch.take(p.n_features);
     for (std::size_t k = 0; k < n; ++k) {
-        power_spectrum<false>(p, sums + k * of_set, there + k * n_channels(p), 1, tile, alone);
+        power_spectrum(p, sums + k * of_set, there + k * n_channels(p), tile, alone);
         normalize(alone, p.n_features);
         for (std::size_t f = 0; f < p.n_features; ++f) row[f] += alone[f];
     }

@@ -175,7 +175,7 @@ void gradient_of_sums(const SoapParameters& p, double* c, const double* cotangen
     coefficients(p, c, room, there);
     if (p.normalize) {
         double* row = scratch.take(p.n_features);
-        power_spectrum<false>(p, c, there, 1, tile, row);
+        power_spectrum(p, c, there, tile, row);
         const double inverse = normalize(row, p.n_features);
         project(row, inverse, cotangent, p.n_features, row);
         cotangent = row;
@@ -250,7 +250,7 @@ void soap_jacobian(const void* parameters, const Center& center, double* from, d
     coefficients(p, c, room, there);
     double inverse = 1;
     if (p.normalize) {
-        power_spectrum<false>(p, c, there, 1, tile, row);
+        power_spectrum(p, c, there, tile, row);
         inverse = normalize(row, p.n_features);
     }
     for_each_neighbor(p, center, h, [&](std::size_t s, std::size_t j, std::size_t k) {

@@ -71,28 +71,44 @@ inline double* write_tile(const SoapParameters& p, bool same, const double* tile
     return row;
 }
 
-/// Features of n sets of coefficients, summed; there[set, channel] as of `coefficients`.
-template <bool add>
+/// Features of coefficients; there[channel] as of `coefficients`.
 inline void power_spectrum(const SoapParameters& p, const double* c, const double* there,
-                           std::size_t n, double* tile, double* row) noexcept {
-    const std::size_t size = n_coefficients(p), channels = n_channels(p);
+                           double* tile, double* row) noexcept {
+    const std::size_t size = n_coefficients(p);
     const double* end = row + p.n_features;
     for (std::size_t i = 0; i < p.n_pairs; ++i) {
         const SoapPair pair = p.pairs[i];
-        std::size_t sets[most_sets], n_sets = 0;
-        for (std::size_t k = 0; k < n; ++k)
-            if (there[k * channels + pair.a] != 0 && there[k * channels + pair.b] != 0)
-                sets[n_sets++] = k * channels * size;
-        if (n_sets == 0) {
-            double* to = row + (p.l_max + 1) * soap_block(p.n_max, pair);
-            for (; !add && row != to; ++row) *row = 0;
-            row = to;
+        if (there[pair.a] == 0 || there[pair.b] == 0) {
+            const double* to = row + (p.l_max + 1) * soap_block(p.n_max, pair);
+            for (; row != to; ++row) *row = 0;
             continue;
         }
-        const double *of_a = c + pair.a * size, *of_b = c + pair.b * size;
         for (std::size_t l = 0; l <= p.l_max; ++l) {
-            power_tile<false>(p, l, of_a, of_b, sets, n_sets, tile);
-            row = write_tile<add>(p, pair.a == pair.b, tile, row, end);
+            power_tile<false>(p, l, c + pair.a * size, c + pair.b * size, tile);
+            row = write_tile<false>(p, pair.a == pair.b, tile, row, end);
+        }
+    }
+}
+
+/// row += the features of n sets of coefficients; there[set, channel]. One l after the other: its
+/// coefficients stay in the first-level cache for all pairs.
+inline void add_power_spectra(const SoapParameters& p, const double* c, const double* there,
+                              std::size_t n, double* tile, double* row) noexcept {
+    const std::size_t size = n_coefficients(p), channels = n_channels(p);
+    for (std::size_t l = 0; l <= p.l_max; ++l) {
+        double* block_of = row;
+        for (std::size_t i = 0; i < p.n_pairs; ++i) {
+            const SoapPair pair = p.pairs[i];
+            const std::size_t step = soap_block(p.n_max, pair);
+            std::size_t sets[most_sets], n_sets = 0;
+            for (std::size_t k = 0; k < n; ++k)
+                if (there[k * channels + pair.a] != 0 && there[k * channels + pair.b] != 0)
+                    sets[n_sets++] = k * channels * size;
+            if (n_sets > 0) {
+                power_tile<false>(p, l, c + pair.a * size, c + pair.b * size, sets, n_sets, tile);
+                write_tile<true>(p, pair.a == pair.b, tile, block_of + l * step, nullptr);
+            }
+            block_of += (p.l_max + 1) * step;
         }
     }
 }
