@@ -95,7 +95,7 @@ def soap_work(structures: mk.Structures, soap: Any, reach: float, kind: str) -> 
     if kind == "dense":
         written = row * structures.n_atoms
     if kind == "inner":
-        how += "; species and their pairs once for a molecule"
+        how += "; species and their pairs once for a molecule, exponentials once for a pair"
     if kind == "vjp":
         adds = sizes.each * n + transforms  # the coefficients
         adds += transforms + 2 * sizes.spectra(s)
@@ -108,7 +108,8 @@ def soap_work(structures: mk.Structures, soap: Any, reach: float, kind: str) -> 
             "functions again, 5 n_max (l_max + 1)^2 multiply-adds for a neighbour; reads the "
             "cotangent of pairs of species that are there"
         )
-    return Work(2 * adds, exps=sizes.exps * n, read=read, written=written, how=how)
+    exps = sizes.exps * (n / 2 if kind == "inner" else n)
+    return Work(2 * adds, exps=exps, read=read, written=written, how=how)
 
 
 def acsf_work(structures: mk.Structures, acsf: Any, *, gradient: bool) -> Work:
