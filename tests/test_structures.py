@@ -203,7 +203,18 @@ def test_batches_are_not_molecules():
     batch = Structures.from_arrays([([1], np.zeros((1, 3)))] * 2)
     with pytest.raises(TypeError, match=r"structure 0: expected ase\.Atoms, found Structures"):
         Structures.from_ase(batch)
-    with pytest.raises(TypeError, match=r"structure 1: .*concatenate makes one of several"):
+    with pytest.raises(TypeError, match=r"structure 0: .* found tuple; .*concatenate makes one"):
         as_structures([([1], np.zeros((1, 3))), batch])
-    with pytest.raises(TypeError, match=r"structure 0: .*concatenate makes one of several"):
-        as_structures([batch, batch])
+    with pytest.raises(TypeError, match=r"structure 1: .* found Structures of 2; .*concatenate"):
+        as_structures([batch[:1], batch])
+
+
+def test_list_of_single_structures_is_a_batch_with_its_cells():
+    batch = Structures(
+        np.array([1, 1], "i4"), np.zeros((2, 3)), np.arange(3), np.eye(3)[None].repeat(2, 0) * 5,
+        np.ones((2, 3), bool),
+    )  # fmt: skip
+    again = as_structures([batch[0], batch[1]])
+    assert len(again) == 2
+    np.testing.assert_array_equal(again.cells, batch.cells)
+    assert again.pbc.all()

@@ -395,12 +395,16 @@ def as_structures(structures: Any) -> Structures:
             f"(numbers, positions), found {type(structures).__name__}"
         )
     items = list(structures)
-    for k, item in enumerate(items):
-        if isinstance(item, Structures):
-            raise TypeError(
-                f"structure {k}: expected ase.Atoms or (numbers, positions), found Structures; "
-                "Structures.concatenate makes one of several"
-            )
+    if any(isinstance(item, Structures) for item in items):
+        # A list of single ones is what scikit-learn makes of a batch when it divides it.
+        for k, item in enumerate(items):
+            if not isinstance(item, Structures) or len(item) != 1:
+                raise TypeError(
+                    f"structure {k}: expected one structure each, found {type(item).__name__}"
+                    f"{f' of {len(item)}' if isinstance(item, Structures) else ''}; "
+                    "Structures.concatenate makes one batch of several"
+                )
+        return Structures.concatenate(items)
     if items and hasattr(items[0], "positions"):
         return Structures.from_ase(items)
     return Structures.from_arrays(items)
