@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import booleans, chosen_items, floats, integers
+from molkern._structure_checks import check_atoms, check_cells, first_bad_pair
 from molkern.elements import SYMBOLS, numbers_of, symbol_of
 
 __all__ = ["SYMBOLS", "Structures", "as_structures", "numbers_of", "symbol_of"]
-
-# Beyond, squared distances would overflow.
-_FARTHEST = 1e100
 
 
 class Structures:
@@ -84,63 +82,10 @@ class Structures:
         self.numbers: npt.NDArray[np.int32] = integers("numbers", numbers, np.int32)
         self.positions: npt.NDArray[np.float64] = floats("positions", positions)
         self.offsets: npt.NDArray[np.int64] = integers("offsets", offsets, np.int64)
-        self._check_shapes()
-        self._check_values()
+        check_atoms(self.numbers, self.positions, self.offsets)
         self.cells = None if cells is None else floats("cells", cells)
         self.pbc = None if pbc is None else booleans("pbc", pbc)
-        self._check_cells()
-
-    def _check_shapes(self) -> None:
-        n_atoms = self.numbers.shape[0]
-        if self.positions.shape != (n_atoms, 3):
-            raise ValueError(
-                f"positions: expected shape ({n_atoms}, 3) to match numbers, "
-                f"found {self.positions.shape}"
-            )
-        offsets = self.offsets
-        if offsets.shape[0] == 0 or offsets[0] != 0 or offsets[-1] != n_atoms:
-            ends = "an empty array" if not offsets.size else f"{offsets[0]} to {offsets[-1]}"
-            raise ValueError(f"offsets: expected to run from 0 to {n_atoms} (atoms), found {ends}")
-        decreasing = offsets[1:] < offsets[:-1]
-        if decreasing.any():
-            raise ValueError(f"offsets: decrease after structure {int(np.argmax(decreasing))}")
-
-    def _check_values(self) -> None:
-        if self.numbers.size and self.numbers.min() < 1:
-            atom = int(np.argmax(self.numbers < 1))
-            raise ValueError(
-                f"numbers: expected positive integers, found {self.numbers[atom]} "
-                f"for {self._where(atom)}"
-            )
-        # NaN fails every comparison, so two passes without a temporary find all that is wrong.
-        r = self.positions
-        if r.size and not (r.min() > -_FARTHEST and r.max() < _FARTHEST):
-            atom = int(np.argmin((np.abs(r) < _FARTHEST).all(axis=1)))
-            raise ValueError(
-                f"positions: expected finite values below {_FARTHEST:g} Å, "
-                f"found {r[atom].tolist()} for {self._where(atom)}"
-            )
-
-    def _check_cells(self) -> None:
-        n = len(self)
-        if self.cells is not None:
-            if self.cells.shape != (n, 3, 3):
-                raise ValueError(f"cells: expected shape ({n}, 3, 3), found {self.cells.shape}")
-            finite = np.isfinite(self.cells).all(axis=(1, 2))
-            if not finite.all():
-                raise ValueError(
-                    f"cells: expected finite values, structure {int(np.argmin(finite))} has others"
-                )
-        if self.pbc is not None:
-            if self.pbc.shape != (n, 3):
-                raise ValueError(f"pbc: expected shape ({n}, 3), found {self.pbc.shape}")
-            if self.cells is None and self.pbc.any():
-                which = int(np.argmax(self.pbc.any(axis=1)))
-                raise ValueError(f"pbc: structure {which} is periodic but cells is None")
-
-    def _where(self, atom: int) -> str:
-        structure = int(np.searchsorted(self.offsets, atom, side="right")) - 1
-        return f"atom {atom - int(self.offsets[structure])} of structure {structure}"
+        check_cells(len(self), self.cells, self.pbc)
 
     @classmethod
     def _trusted(cls, *arrays: Any) -> Structures:
@@ -174,7 +119,7 @@ class Structures:
             numbers = [np.asarray(z) for z, _ in pairs]
             positions = [np.asarray(r, dtype=np.float64) for _, r in pairs]
         except (TypeError, ValueError) as error:
-            raise _first_bad_pair(pairs) from error
+            raise first_bad_pair(pairs) from error
         for k, (z, r) in enumerate(zip(numbers, positions, strict=True)):
             if z.ndim != 1 or r.shape != (z.shape[0], 3):
                 if z.shape == (0,) and r.size == 0:
@@ -217,7 +162,7 @@ class Structures:
         if cells.any() or pbc.any():
             packed.cells = floats("cells", cells)
             packed.pbc = booleans("pbc", pbc)
-            packed._check_cells()
+            check_cells(len(packed), packed.cells, packed.pbc)
         return packed
 
     @classmethod
@@ -408,22 +353,6 @@ def as_structures(structures: Any) -> Structures:
     if items and hasattr(items[0], "positions"):
         return Structures.from_ase(items)
     return Structures.from_arrays(items)
-
-
-def _first_bad_pair(pairs: list[Any]) -> Exception:
-    """The error for the first item that is not a pair of arrays."""
-    for k, pair in enumerate(pairs):
-        try:
-            numbers, positions = pair
-        except (TypeError, ValueError):
-            return TypeError(
-                f"structure {k}: expected (numbers, positions), found {type(pair).__name__}"
-            )
-        try:
-            np.asarray(numbers), np.asarray(positions, dtype=np.float64)
-        except (TypeError, ValueError):
-            return ValueError(f"structure {k}: expected positions as real numbers of shape (n, 3)")
-    return TypeError("structures: expected (numbers, positions) pairs")
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -15,7 +15,7 @@ import pandas as pd
 
 import molkern
 from molkern._measuring import Request, Worker
-from molkern.study import models
+from molkern.study import files, models
 from molkern.study.store import Store, arrays_hash, structures_hash
 
 __all__ = ["Measurements", "machine", "measured", "threads"]
@@ -100,15 +100,8 @@ class Measurements:
         ValueError
             For another ending.
         """
-        path = Path(path)
-        if path.suffix == ".json":
-            content = {"measurements": self.rows, "notes": self.notes, "metadata": self.metadata}
-            path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        elif path.suffix == ".csv":
-            self.frame.to_csv(path, index=False)
-        else:
-            raise ValueError(f"path: expected the ending .json or .csv, found {path.name!r}")
-        return path
+        content = {"measurements": self.rows, "notes": self.notes, "metadata": self.metadata}
+        return files.save(path, content, self.frame)
 
     @classmethod
     def load(cls, path: str | Path) -> Measurements:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from molkern.study import files
+
 __all__ = ["MODEL", "NOT_RECORDED", "ORIGIN", "SECONDS", "Result"]
 
 MODEL = ["representation", "kernel"]
@@ -151,15 +153,8 @@ class Result:
         ValueError
             For another ending.
         """
-        path = Path(path)
-        if path.suffix == ".json":
-            content = {"rows": self.rows, "notes": self.notes, "metadata": self.metadata}
-            path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        elif path.suffix == ".csv":
-            self.frame.to_csv(path, index=False)
-        else:
-            raise ValueError(f"path: expected the ending .json or .csv, found {path.name!r}")
-        return path
+        content = {"rows": self.rows, "notes": self.notes, "metadata": self.metadata}
+        return files.save(path, content, self.frame)
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
