@@ -30,15 +30,16 @@ REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "coulomb_matrix_eigenspectrum": ("CoulombMatrix", {"permutation": "eigenspectrum"}),
     "bag_of_bonds": ("BagOfBonds", {}),
+    # Chosen by cross-validation among 13 sets of functions, on 1500 molecules of QM7.
     "acsf": (
         "ACSF",
         {
-            "r_cut": 6.0,
-            "g2": [(eta, shift) for eta in (0.5, 4.0) for shift in (1.0, 2.0, 3.0, 4.0)],
+            "r_cut": 5.0,
+            "g2": [(16.0, shift) for shift in (0.95, 1.1, 1.25, 1.4, 1.6, 2.1, 2.5, 3.0)],
             "g4": [
                 (eta, zeta, sign)
-                for eta in (0.005, 0.05)
-                for zeta in (1.0, 2.0, 4.0, 8.0)
+                for eta in (0.05, 0.3)
+                for zeta in (1.0, 2.0, 4.0, 16.0)
                 for sign in (1.0, -1.0)
             ],
             "average": "sum",
