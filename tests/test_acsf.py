@@ -252,7 +252,7 @@ def test_parameters(structures, model):
     np.testing.assert_array_equal(loaded.transform(structures), model.transform(structures))
     assert mk.ACSF().set_params(r_cut=4.0).r_cut == 4.0
     assert repr(mk.ACSF(r_cut=4.0)) == "ACSF(r_cut=4.0)"
-    with pytest.raises(ValueError, match="call fit before"):
+    with pytest.raises(ValueError, match="is not fitted: call fit first"):
         mk.ACSF().transform(structures)
 
 
@@ -289,7 +289,6 @@ def test_rules():
         (("gastegger2018", 2), "r_lower: expected a number for rule"),
         (("gastegger2018", 2, {"r_lower": 0.0}), "r_lower: expected a number above 0"),
         (("gastegger2018", 2, {"r_lower": 7.0}), "found 7 and 6"),
-        (("gastegger2018", 2, {"r_lower": 1.0, "r_upper": "far"}), "r_upper: expected a number"),
         (
             ("gastegger2018", 2, {"r_lower": 0.0, "mode": "shifted", "n_angular": 2}),
             "r_lower: expected more than 0 for angular functions, found 0",
@@ -308,21 +307,19 @@ def test_wrong_rules_raise(arguments, message):
         ({"r_cut": 0.0}, "r_cut: expected a number above 0, found 0.0"),
         ({"r_cut": np.inf}, "r_cut: expected a number above 0, found inf"),
         ({"cutoff_function": "step"}, "cutoff_function: expected one of cosine, tanh3, polynomial"),
-        ({"g1": 1}, "g1: expected True or False, found 1"),
         ({"g1": False}, "g1, g2, g3, g4, g5: expected some functions, found none"),
         ({"g2": [1.0]}, r"g2: expected \(eta, r_s\) in each row, found 1.0"),
         ({"g2": [(1.0, 2.0, 3.0)]}, r"g2: expected \(eta, r_s\) in each row"),
         ({"g2": [(-1.0, 2.0)]}, "g2: eta: expected a number of 0 or more, found -1.0"),
         ({"g2": [(1.0, np.nan)]}, "g2: r_s: expected a number of 0 or more, found nan"),
-        ({"g3": ["a"]}, "g3: kappa: expected a number of 0 or more, found 'a'"),
+        ({"g3": [-2.0]}, "g3: kappa: expected a number of 0 or more, found -2.0"),
         ({"g4": [(0.1, 0.5, 1)]}, "g4: zeta: expected a number of 1 or more, found 0.5"),
-        ({"g4": [(0.1, 1, -2)]}, "g4: lambda_: expected a number of -1 or more, found -2"),
+        ({"g4": [(0.1, 1, -2)]}, "g4: lambda_: expected a number from -1 to 1, found -2"),
         ({"g5": [(0.1, 1, 2)]}, "g5: lambda_: expected a number from -1 to 1, found 2"),
         ({"average": "inner"}, 'average: expected None, "sum" or "mean", found \'inner\''),
         ({"dtype": "int32"}, "dtype: expected"),
         ({"n_threads": 0}, "n_threads: expected"),
-        ({"species": []}, r"species: expected symbols or numbers, found \[\]"),
-        ({"species": "HC"}, "species: expected symbols or numbers, found 'HC'"),
+        ({"species": []}, r"species: expected a sequence of .* integers, one or more, found \[\]"),
         ({"species": ["H", "C"]}, "molecule 0 has O; expected some of H, C; unknown in all .* S"),
     ],
 )

@@ -10,24 +10,38 @@ from molkern import AEV, AEVParameters, _core
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"species": []}, r"species: expected symbols or numbers, found \[\]"),
-        ({"species": "HC"}, "species: expected symbols or numbers, found 'HC'"),
+        ({"species": []}, r"species: expected a sequence of .* integers, one or more, found \[\]"),
         ({"species": ["H", 1]}, r"species: expected each of them once, found \['H', 1\]"),
         ({"species": ["Hh"]}, "species: expected a chemical symbol, found 'Hh'"),
         ({"r_cut": 0.0}, r"r_cut: expected a number above 0 to 1e\+06, found 0.0"),
         ({"angular_r_cut": -1}, "angular_r_cut: expected a number above 0"),
         ({"eta": np.nan}, "eta: expected a number above 0 to .*, found nan"),
         ({"angular_eta": np.inf}, "angular_eta: expected a number above 0 to .*, found inf"),
-        ({"eta": "16"}, "eta: expected a number above 0 to .*, found '16'"),
         ({"zeta": 0.5}, r"zeta: expected a number from 1 to 1e\+06, found 0.5"),
         ({"shifts": []}, r"shifts: expected a list of numbers, one or more and finite, found \[\]"),
         ({"angular_shifts": [np.nan]}, "angular_shifts: expected a list of numbers"),
         ({"sections": [[1.0]]}, "sections: expected a list of numbers"),
-        ({"sections": ["a"]}, "sections: expected a list of numbers"),
     ],
 )
 def test_wrong_parameters_raise(changed, message):
     with pytest.raises(ValueError, match=message):
+        AEVParameters(**{**vars(ODD), **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"species": "HC"}, "species: expected a sequence of symbols or integers, found 'HC'"),
+        ({"eta": "16"}, "eta: expected a number above 0 to .*, found '16'"),
+        ({"r_cut": True}, "r_cut: expected a number above 0 to .*, found True"),
+        ({"zeta": None}, "zeta: expected a number from 1 to .*, found None"),
+        ({"sections": ["a"]}, r"sections: expected a list of numbers, .* found \['a'\]"),
+        ({"shifts": [True]}, r"shifts: expected a list of numbers, .* found \[True\]"),
+        ({"shifts": [[1.0], [1.0, 2.0]]}, "shifts: expected a list of numbers"),
+    ],
+)
+def test_parameters_of_wrong_types_raise(changed, message):
+    with pytest.raises(TypeError, match=message):
         AEVParameters(**{**vars(ODD), **changed})
 
 
@@ -39,7 +53,6 @@ def test_wrong_parameters_raise(changed, message):
         ({"dtype": "int32"}, 'dtype: expected "float64" or "float32", found \'int32\''),
         ({"n_threads": 0}, "n_threads: expected None or an integer from 1 to 4096, found 0"),
         ({"species": ["H", "S"]}, "species: the parameters have no S; they have H, C, N, O"),
-        ({"species": "H"}, "species: expected symbols or numbers, found 'H'"),
     ],
 )
 def test_wrong_arguments_raise(arguments, message):
@@ -63,7 +76,7 @@ def test_wrong_structures_raise():
     hydrogen = ([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.7]])
     sulphur = ([1, 16], [[0.0, 0.0, 0.0], [0.0, 0.0, 1.3]])
     same = ([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 1e-5]])
-    with pytest.raises(ValueError, match="AEV: call fit before transform"):
+    with pytest.raises(ValueError, match="AEV is not fitted: call fit first"):
         AEV().transform([hydrogen])
     with pytest.raises(ValueError, match="species: molecule 1 has S; expected some of H, C, N, O"):
         AEV().fit([hydrogen, sulphur])
@@ -85,7 +98,7 @@ def test_wrong_structures_raise():
 
 def test_not_fitted_vjp_and_jacobian_raise():
     for call in (lambda m: m.vjp([], np.empty((0, 384))), lambda m: m.jacobian([])):
-        with pytest.raises(ValueError, match="AEV: call fit before"):
+        with pytest.raises(ValueError, match="AEV is not fitted: call fit first"):
             call(AEV())
 
 

@@ -111,7 +111,7 @@ def test_empty_molecule_and_single_atom():
 
 
 def test_no_structures():
-    assert BagOfBonds().fit_transform([]).shape == (0, 0)
+    assert BagOfBonds(bags={"H": 2, "H-H": 1}).fit_transform([]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e-160, 1e-9, 5e-4])
@@ -146,7 +146,7 @@ def test_bag_too_small_raises(molecules):
         ({"H-C-O": 1}, "no pair of elements"),
         ({"H-C": 1, "C-H": 1}, "is there twice"),
         ({"Q": 1}, "species: expected a chemical symbol"),
-        ({"H": -1}, "sizes of 0 or more"),
+        ({"H": -1}, "bags: H: expected an integer of 0 or more, found -1"),
         ({"H": 2**62, "C": 2**62, "H-H": 2**62, "C-C": 2**62}, "bags: expected fewer than 2"),
         ({"H": 2**63}, "bags: expected fewer than 2"),
     ],
@@ -159,6 +159,10 @@ def test_bad_bags_raise(bags, message):
 def test_bags_of_the_wrong_type_raise():
     with pytest.raises(TypeError, match="bags: expected a dict of names and sizes, found list"):
         BagOfBonds(bags=["C"]).fit([])
+    with pytest.raises(TypeError, match="bags: C: expected an integer of 0 or more, found True"):
+        BagOfBonds(bags={"C": True}).fit([])
+    with pytest.raises(TypeError, match="bags: expected names such as 'C' or 'H-C', found 6"):
+        BagOfBonds(bags={6: 1}).fit([])
 
 
 def test_label_above_118_raises():

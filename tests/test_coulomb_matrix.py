@@ -183,7 +183,6 @@ def test_empty_molecule_and_single_atom(permutation):
 def test_no_structures(permutation):
     model = CoulombMatrix(size=3, permutation=permutation, random_state=0)
     assert model.fit_transform([]).shape == (0, model.n_features_out_)
-    assert CoulombMatrix().fit([]).size_ == 0
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e-160, 1e-9, 5e-4])
@@ -222,14 +221,10 @@ def test_label_above_118_raises():
         ({"dtype": "float16"}, "dtype: expected"),
         ({"n_copies": 2}, "n_copies: expected 1"),
         ({"n_copies": 0, "permutation": "random"}, "n_copies: expected an integer of 1 or more"),
-        ({"n_copies": 2.5, "permutation": "random"}, "n_copies: expected an integer"),
         ({"noise": -1.0}, "noise: expected a number of 0 or more"),
-        ({"noise": "a"}, "noise: expected a number of 0 or more, found 'a'"),
         ({"size": -1}, "size: expected an integer of 0 or more, found -1"),
-        ({"size": "23"}, "size: expected an integer of 0 or more, found '23'"),
         ({"random_state": -1}, "random_state: expected an integer of 0 or more"),
         ({"dtype": "text"}, "dtype: expected"),
-        ({"n_threads": 2.0}, "n_threads: expected None or an integer from 1"),
     ],
 )
 def test_bad_parameter_raises(parameters, message, molecules):

@@ -167,7 +167,7 @@ def test_no_structures(cls, parameters, clusters):
     jacobian = model.jacobian([])
     assert jacobian.values.shape == (0, 3, model.n_features_out_)
     assert jacobian.to_dense().shape == (0, 0, 3, model.n_features_out_)
-    assert BagOfBonds().fit([]).vjp([([], [])], [[]]).shape == (0, 3)
+    assert BagOfBonds(bags={}).fit([]).vjp([([], [])], [[]]).shape == (0, 3)
 
 
 def benzene():
@@ -307,9 +307,9 @@ def test_cotangent_of_another_shape_raises(cls, parameters, clusters):
 
 @every_model
 def test_not_fitted_raises(cls, parameters, clusters):
-    with pytest.raises(ValueError, match=f"{cls.__name__}: call fit before transform"):
+    with pytest.raises(ValueError, match=f"{cls.__name__} is not fitted: call fit first"):
         cls(**parameters).vjp(clusters, np.zeros((5, 1)))
-    with pytest.raises(ValueError, match=f"{cls.__name__}: call fit before transform"):
+    with pytest.raises(ValueError, match=f"{cls.__name__} is not fitted: call fit first"):
         cls(**parameters).jacobian(clusters)
 
 

@@ -163,7 +163,7 @@ def test_parameters(cls, parameters, structures):
     assert model.get_params()["n_threads"] == 1
     with pytest.raises(ValueError, match="has no parameter 'threads'; it has"):
         model.set_params(threads=1)
-    with pytest.raises(ValueError, match="call fit before transform"):
+    with pytest.raises(ValueError, match="is not fitted: call fit first"):
         cls(**parameters).transform(structures)
     with pytest.raises(TypeError, match="positional argument"):
         cls(5, 5)

@@ -253,8 +253,8 @@ def test_wrong_input_raises():
         call(X, x, sigma=1.0, n_threads=0)
     for name, value, message in (
         ("degree", 0, "degree: expected an integer from 1 to .*, found 0"),
-        ("scale", 0.0, "scale: expected a positive number"),
-        ("offset", -1.0, "offset: expected 0 or more"),
+        ("scale", 0.0, "scale: expected a number above 0, found 0"),
+        ("offset", -1.0, "offset: expected a number of 0 or more, found -1"),
     ):
         with pytest.raises(ValueError, match=message):
             local.polynomial(X, x, **{name: value})
@@ -325,7 +325,7 @@ def test_wrong_types():
     X, atoms = np.ones((1, 1)), [([1], np.zeros((1, 3)))]
     with pytest.raises(TypeError, match="normalize: expected True or False, found 'no'"):
         local.gaussian(X, atoms, sigma=1.0, normalize="no")
-    with pytest.raises(TypeError, match="scale: expected a number, found 'a'"):
+    with pytest.raises(TypeError, match="scale: expected a number above 0, found 'a'"):
         local.polynomial(X, atoms, scale="a")
     with pytest.raises(ValueError, match=r"degree: .* from 1 to .*, found 100000000"):
         local.polynomial(X, atoms, degree=10**20)

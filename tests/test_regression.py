@@ -304,7 +304,7 @@ def test_not_positive_definite_names_alpha():
         ({"sigma": []}, "sigma: expected finite numbers > 0"),
         ({"sigma": np.nan}, "sigma: expected finite numbers > 0, found nan"),
         ({"alpha": -1e-9}, "alpha: expected finite numbers >= 0, found -1e-09"),
-        ({"n_copies": 0}, "n_copies: expected an integer >= 1, found 0"),
+        ({"n_copies": 0}, "n_copies: expected an integer of 1 or more, found 0"),
         ({"n_copies": 2}, "multiple of n_copies=2 columns, found 3"),
         ({"cv": 1}, "cv=1: choosing sigma and alpha needs at least 2 folds"),
         ({"cv": 61}, "found n=60"),
@@ -319,6 +319,12 @@ def test_wrong_parameter_raises(parameters, message):
 def test_wrong_type_raises():
     with pytest.raises(TypeError, match="sigma: expected numbers > 0 or None, found 'wide'"):
         KernelRidge(sigma="wide").fit(*problem())
+    for name in ("sigma", "alpha"):
+        for wrong in (True, "1", [1.0, "2"], [False]):
+            with pytest.raises(TypeError, match=f"{name}: expected numbers .* or None, found"):
+                KernelRidge(**{name: wrong}).fit(*problem())
+    with pytest.raises(TypeError, match=r"n_copies: expected an integer of 1 or more, found 1\.0"):
+        KernelRidge(n_copies=1.0).fit(*problem())
 
 
 def test_wrong_type_of_data_raises():

@@ -343,7 +343,7 @@ def test_parameters(structures, basis):
     np.testing.assert_array_equal(loaded.transform(structures), model.transform(structures))
     assert mk.SOAP().set_params(r_cut=4.0).r_cut == 4.0
     assert repr(mk.SOAP(r_cut=4.0)) == "SOAP(r_cut=4.0)"
-    with pytest.raises(ValueError, match="call fit before"):
+    with pytest.raises(ValueError, match="is not fitted: call fit first"):
         mk.SOAP().transform(structures)
 
 
@@ -352,13 +352,11 @@ def test_parameters(structures, basis):
     [
         ({"r_cut": 1.0}, r"r_cut: expected a number above 1, found 1\.0"),
         ({"r_cut": np.inf}, "r_cut: expected a number above 1, found inf"),
-        ({"r_cut": "5"}, "r_cut: expected a number above 1, found '5'"),
         ({"sigma": 0}, "sigma: expected a number above 0, found 0"),
         ({"n_max": 0}, "n_max: expected an integer of 1 or more, found 0"),
-        ({"n_max": 2.0}, r"n_max: expected an integer of 1 or more, found 2\.0"),
         ({"n_max": 40}, "n_max: 40 radial functions up to r_cut = 5 are linearly dependent"),
-        ({"l_max": -1}, "l_max: expected an integer of 0 or more, found -1"),
-        ({"l_max": 31}, "l_max: expected at most 30, found 31"),
+        ({"l_max": -1}, "l_max: expected an integer from 0 to 30, found -1"),
+        ({"l_max": 31}, "l_max: expected an integer from 0 to 30, found 31"),
         (
             {"radial_basis": "spline"},
             "radial_basis: expected one of gto, polynomial, laplacian_eigenstates, found 'spline'",
@@ -370,7 +368,7 @@ def test_parameters(structures, basis):
         ({"average": "all"}, 'average: expected None, "sum", "mean", "inner" or "outer", found'),
         ({"dtype": "int32"}, "dtype: expected"),
         ({"n_threads": 0}, "n_threads: expected"),
-        ({"species": []}, r"species: expected symbols or numbers, found \[\]"),
+        ({"species": []}, r"species: expected a sequence of .* integers, one or more, found \[\]"),
         ({"species": ["H", "C"]}, "molecule 0 has O; expected some of H, C; unknown in all .* S"),
     ],
 )

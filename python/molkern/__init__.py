@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from molkern import kernels, neighbors
 from molkern._core import __version__, build_info
+from molkern._errors import NotFittedError
 from molkern.representations import (
     ACSF,
     AEV,
@@ -34,6 +35,7 @@ __all__ = [
     "AEVParameters",
     "BagOfBonds",
     "CoulombMatrix",
+    "NotFittedError",
     "Structures",
     "__version__",
     "build_info",

@@ -27,11 +27,11 @@ def checked_threads(n_threads: int | None) -> int | None:
     """Raise unless ``n_threads`` is None or an integer from 1 to 4096."""
     if n_threads is None:
         return None
-    whole = isinstance(n_threads, (int, np.integer)) and not isinstance(n_threads, bool)
-    if not whole or not 1 <= n_threads <= 4096:
-        raise ValueError(
-            f"n_threads: expected None or an integer from 1 to 4096, found {n_threads!r}"
-        )
+    message = f"n_threads: expected None or an integer from 1 to 4096, found {n_threads!r}"
+    if not isinstance(n_threads, (int, np.integer)) or isinstance(n_threads, bool):
+        raise TypeError(message)
+    if not 1 <= n_threads <= 4096:
+        raise ValueError(message)
     return int(n_threads)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, require_bytes
+from molkern._numbers import real_number, real_numbers, whole_number
 
 Matrix = npt.NDArray[Any]
 Sigma = float | Sequence[float] | npt.NDArray[Any]
@@ -73,26 +73,14 @@ def check_alike(x: Matrix, y: Matrix) -> None:
 
 def check_polynomial(degree: Any, scale: Any, offset: Any) -> None:
     """Raise for parameters with which a polynomial kernel is not positive semidefinite."""
-    whole = isinstance(degree, (int, np.integer)) and not isinstance(degree, bool)
-    if not whole or not 1 <= degree < 2**31:
-        raise ValueError(f"degree: expected an integer from 1 to 2³¹ - 1, found {degree!r}")
-    for name, value in (("scale", scale), ("offset", offset)):
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise TypeError(f"{name}: expected a number, found {value!r}")
-    if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale: expected a positive number, found {scale!r}")
-    if not (np.isfinite(offset) and offset >= 0):
-        raise ValueError(f"offset: expected 0 or more, found {offset!r}")
+    whole_number("degree", degree, 1, 2**31 - 1)
+    real_number("scale", scale, 0, above=True)
+    real_number("offset", offset, 0)
 
 
 def scales(sigma: Sigma, dtype: Any, scale: Callable[[Any], Any]) -> tuple[Matrix, bool]:
     """What distances are multiplied by for each width, and whether it was a single one."""
-    try:
-        widths = np.asarray(sigma, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"sigma: expected a number or a sequence of them, found {sigma!r}"
-        ) from error
+    widths = real_numbers("sigma", sigma, "a number or a sequence of them")
     if widths.ndim > 1 or widths.size == 0:
         raise ValueError(f"sigma: expected a number or a sequence, found shape {widths.shape}")
     if not (np.isfinite(widths) & (widths > 0)).all():
@@ -113,7 +101,7 @@ def result(
     what: str,
 ) -> tuple[Matrix, Matrix]:
     """The result, and a view of it with the leading axis of widths."""
-    if not isinstance(n_copies, (int, np.integer)) or n_copies < 1 or x.shape[1] % n_copies:
+    if x.shape[1] % whole_number("n_copies", n_copies, 1):
         raise ValueError(f"n_copies: {x.shape[1]} columns are not {n_copies} copies side by side")
     shape: tuple[int, ...] = (x.shape[0], (x if y is None else y).shape[0])
     if n_sigma is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-__all__ = ["SYMBOLS", "numbers_of", "symbol_of"]
+__all__ = ["SYMBOLS", "numbers_of", "species_numbers", "symbol_of"]
 
 # fmt: off
 SYMBOLS: tuple[str, ...] = (
@@ -39,6 +40,8 @@ def numbers_of(species: Iterable[str | int]) -> list[int]:
     ------
     ValueError
         For an unknown symbol or a number below 1.
+    TypeError
+        For what is neither a text nor an integer.
 
     Examples
     --------
@@ -51,13 +54,38 @@ def numbers_of(species: Iterable[str | int]) -> list[int]:
             if item not in _NUMBER_OF or item == "X":
                 raise ValueError(f"species: expected a chemical symbol, found {item!r}")
             numbers.append(_NUMBER_OF[item])
-        elif isinstance(item, (int, np.integer)) and int(item) > 0:
-            numbers.append(int(item))
-        else:
-            raise ValueError(
-                f"species: expected a chemical symbol or a positive integer, found {item!r}"
-            )
+            continue
+        message = f"species: expected a chemical symbol or a positive integer, found {item!r}"
+        if not isinstance(item, (int, np.integer)) or isinstance(item, bool):
+            raise TypeError(message)
+        if item < 1:
+            raise ValueError(message)
+        numbers.append(int(item))
     return numbers
+
+
+def species_numbers(species: Any) -> list[int]:
+    """Atomic numbers of the argument ``species``: one or more symbols or integers.
+
+    Raises
+    ------
+    TypeError
+        For what is no sequence of them: a single symbol or integer, a dictionary.
+    ValueError
+        For none at all, an unknown symbol or a number below 1.
+
+    Examples
+    --------
+    >>> species_numbers(("O", 1))
+    [8, 1]
+    """
+    expected = "species: expected a sequence of symbols or integers"
+    single = isinstance(species, (str, bytes, Mapping)) or getattr(species, "ndim", 1) == 0
+    if single or not isinstance(species, Collection):
+        raise TypeError(f"{expected}, found {species!r}")
+    if not len(species):
+        raise ValueError(f"{expected}, one or more, found {species!r}")
+    return numbers_of(species)
 
 
 def symbol_of(number: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._numbers import real_numbers
 from molkern.regression.linear import real_array
 from molkern.structures import Structures, symbol_of
 
@@ -20,10 +21,7 @@ def grid(name: str, value: Any, *, positive: bool) -> tuple[float, ...] | None:
     if value is None:
         return None
     bound = "> 0" if positive else ">= 0"
-    try:
-        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected numbers {bound} or None, found {value!r}") from None
+    values = np.atleast_1d(real_numbers(name, value, f"numbers {bound} or None"))
     allowed = values > 0 if positive else values >= 0
     if values.ndim != 1 or not len(values) or not (np.isfinite(values) & allowed).all():
         raise ValueError(f"{name}: expected finite numbers {bound}, found {value!r}")

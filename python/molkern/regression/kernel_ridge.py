@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._atom_features import AtomFeatures, atom_features
+from molkern._errors import NotFittedError
+from molkern._numbers import whole_number
 from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
 from molkern.regression.inputs import grid, labels, require_finite, require_known
 from molkern.regression.linear import (
@@ -221,7 +223,7 @@ class KernelRidge:
 
     def _predicted(self, X: npt.ArrayLike, structures: Any, method: str) -> Floats:
         if not hasattr(self, "dual_coef_"):
-            raise ValueError("this KernelRidge is not fitted: call fit first")
+            raise NotFittedError("KernelRidge is not fitted: call fit first")
         features = self._features(X, structures, method)
         n_features = _matrix(features).shape[1]
         if n_features != self.n_features_in_:
@@ -348,8 +350,7 @@ class KernelRidge:
         features = real_array("X", X)
         if features.ndim != 2:
             raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")
-        if not (isinstance(self.n_copies, numbers.Integral) and self.n_copies >= 1):
-            raise ValueError(f"n_copies: expected an integer >= 1, found {self.n_copies!r}")
+        whole_number("n_copies", self.n_copies, 1)
         if features.shape[1] % self.n_copies:
             raise ValueError(
                 f"X: expected a multiple of n_copies={self.n_copies} columns, "

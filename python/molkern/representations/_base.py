@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_threads
-from molkern.structures import as_structures
+from molkern._errors import NotFittedError
+from molkern.structures import Structures, as_structures
 
 # CODATA 2022, Å.
 BOHR = 0.529177210544
@@ -48,16 +49,21 @@ class Representation(ABC):
         return self.fit(batch).transform(batch, out=out)
 
     @property
-    @abstractmethod
     def n_features_out_(self) -> int:
         """Columns of the result."""
+        self._require_fitted()
+        return self._n_features()
+
+    @abstractmethod
+    def _n_features(self) -> int:
+        """Columns of the result of what is fitted."""
 
     @abstractmethod
     def _fitted(self) -> bool: ...
 
     def _require_fitted(self) -> None:
         if not self._fitted():
-            raise ValueError(f"{type(self).__name__}: call fit before transform")
+            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit first")
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._fitted()
@@ -124,16 +130,18 @@ def real_type(dtype: Any) -> np.dtype[Any]:
     return found
 
 
-def whole_number(name: str, value: Any, least: int) -> int:
-    """An integer of at least ``least``; anything else raises with the argument's name."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}: expected an integer of {least} or more, found {value!r}")
-    return int(value)
+def require_atoms(structures: Structures, parameter: str) -> None:
+    """Raise where there are no atoms to learn a parameter from that was not given."""
+    if structures.n_atoms == 0:
+        raise ValueError(
+            f"structures: expected atoms to learn {parameter} from, found {len(structures)} "
+            f"structures without any; or give {parameter}"
+        )
 
 
 def unit_length(name: str) -> float:
     """What 1/Å is multiplied by to be 1/unit."""
-    if name not in _UNIT_LENGTHS:
+    if not isinstance(name, str) or name not in _UNIT_LENGTHS:
         raise ValueError(f'length_unit: expected "bohr" or "angstrom", found {name!r}')
     return _UNIT_LENGTHS[name]
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern._arrays import checked_out, floats, require_bytes
-from molkern.elements import numbers_of, symbol_of
-from molkern.representations._base import Representation, real_type
+from molkern.elements import species_numbers, symbol_of
+from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
 from molkern.structures import Structures, as_structures
 
@@ -52,15 +52,19 @@ class LocalRepresentation(Representation):
         Raises
         ------
         ValueError
-            For wrong parameters, or a species that is not among those given.
+            For wrong parameters, a species that is not among those given, or no atoms and no
+            ``species``.
+        TypeError
+            For parameters of a wrong type.
         """
         self._check_common()
         self._average_name()
         batch = as_structures(structures)
         if self.species is None:
+            require_atoms(batch, "species")
             species = np.asarray(batch.species, dtype=np.int32)
         else:
-            species = np.unique(np.array(_numbers(self.species), dtype=np.int32))
+            species = np.unique(np.array(species_numbers(self.species), dtype=np.int32))
             self._require_known(batch, species)
         self._kernel = self._make_kernel(species)
         self.species_ = species
@@ -256,9 +260,7 @@ class LocalRepresentation(Representation):
         checked_out(out, shape, dtype)
         return out
 
-    @property
-    def n_features_out_(self) -> int:
-        """Columns of the result."""
+    def _n_features(self) -> int:
         return int(self._kernel.n_features)
 
     _kernel: Any
@@ -296,12 +298,6 @@ class LocalRepresentation(Representation):
                 f"expected some of {_symbols(species)}"
                 + (f"; unknown in all molecules: {_symbols(unknown)}" if len(batch) > 1 else "")
             )
-
-
-def _numbers(species: Sequence[str | int]) -> list[int]:
-    if isinstance(species, str) or not len(species):
-        raise ValueError(f"species: expected symbols or numbers, found {species!r}")
-    return numbers_of(species)
 
 
 def _symbols(species: npt.NDArray[np.int32]) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._numbers import real_number, whole_number
 from molkern.elements import symbol_of
-from molkern.representations._base import whole_number
 from molkern.representations._local import LocalRepresentation
 
 _CUTOFF_FUNCTIONS = ("cosine", "tanh3", "polynomial")
@@ -200,7 +199,7 @@ class ACSF(LocalRepresentation):
             raise ValueError(f"rule: expected one of {', '.join(_RULES)}, found {rule!r}")
         if mode not in _MODES:
             raise ValueError(f"mode: expected one of {', '.join(_MODES)}, found {mode!r}")
-        _number("r_cut", r_cut, 0, above=True)
+        real_number("r_cut", r_cut, 0, above=True)
         bounds = _bounds(rule, mode, r_cut, r_lower, r_upper)
         g2 = _grid(rule, mode, whole_number("n", n, 2), r_cut, bounds)
         g4 = None
@@ -240,10 +239,10 @@ class ACSF(LocalRepresentation):
                 f"found {self.cutoff_function!r}"
             )
         if not isinstance(self.g1, (bool, np.bool_)):
-            raise ValueError(f"g1: expected True or False, found {self.g1!r}")
-        r_cut = _number("r_cut", self.r_cut, 0, above=True)
+            raise TypeError(f"g1: expected True or False, found {self.g1!r}")
+        r_cut = real_number("r_cut", self.r_cut, 0, above=True)
         g2 = _table("g2", self.g2, ("eta", "r_s"))
-        g3 = _table("g3", [[kappa] for kappa in _rows(self.g3)], ("kappa",))
+        g3 = _table("g3", self.g3, ("kappa",))
         g4 = _table("g4", self.g4, ("eta", "zeta", "lambda_"))
         g5 = _table("g5", self.g5, ("eta", "zeta", "lambda_"))
         if not (self.g1 or len(g2) or len(g3) or len(g4) or len(g5)):
@@ -257,25 +256,20 @@ def _rows(values: Any) -> list[Any]:
     return [] if values is None else list(values)
 
 
-def _number(name: str, value: Any, least: float, *, above: bool = False) -> float:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not least <= value < np.inf or (above and value == least):
-        words = f"above {least:g}" if above else f"of {least:g} or more"
-        raise ValueError(f"{name}: expected a number {words}, found {value!r}")
-    return float(value)
-
-
 def _table(name: str, rows: Any, columns: tuple[str, ...]) -> npt.NDArray[np.float64]:
     """Parameters of functions, one row each, checked."""
-    least = {"zeta": 1.0, "lambda_": -1.0}
+    row_words = columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
+    if isinstance(rows, (str, Mapping)) or not (rows is None or isinstance(rows, Iterable)):
+        raise TypeError(f"{name}: expected a sequence of {row_words} or None, found {rows!r}")
+    bounds = {"zeta": (1.0, np.inf), "lambda_": (-1.0, 1.0)}
     table = np.empty((len(_rows(rows)), len(columns)))
     for k, row in enumerate(_rows(rows)):
-        if isinstance(row, (str, numbers.Real)) or len(row) != len(columns):
-            raise ValueError(f"{name}: expected ({', '.join(columns)}) in each row, found {row!r}")
-        for c, (column, value) in enumerate(zip(columns, row, strict=True)):
-            table[k, c] = _number(f"{name}: {column}", value, least.get(column, 0.0))
-        if columns[-1] == "lambda_" and table[k, -1] > 1:
-            raise ValueError(f"{name}: lambda_: expected a number from -1 to 1, found {row[-1]!r}")
+        values = [row] if len(columns) == 1 else row
+        if not isinstance(values, (Sequence, np.ndarray)) or len(values) != len(columns):
+            raise ValueError(f"{name}: expected {row_words} in each row, found {row!r}")
+        for c, (column, value) in enumerate(zip(columns, values, strict=True)):
+            least, most = bounds.get(column, (0.0, np.inf))
+            table[k, c] = real_number(f"{name}: {column}", value, least, most)
     return table
 
 
@@ -289,8 +283,8 @@ def _bounds(
         return None
     if r_lower is None:
         raise ValueError('r_lower: expected a number for rule "gastegger2018", found None')
-    lower = _number("r_lower", r_lower, 0, above=mode == "centered")
-    upper = _number("r_upper", r_cut if r_upper is None else r_upper, 0)
+    lower = real_number("r_lower", r_lower, 0, above=mode == "centered")
+    upper = real_number("r_upper", r_cut if r_upper is None else r_upper, 0)
     if not lower < upper <= r_cut:
         raise ValueError(
             f"r_lower, r_upper: expected r_lower < r_upper <= r_cut = {r_cut:g}, "

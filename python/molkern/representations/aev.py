@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern.elements import numbers_of, symbol_of
+from molkern._numbers import real_number, real_numbers
+from molkern.elements import numbers_of, species_numbers, symbol_of
 from molkern.representations._local import LocalRepresentation
 from molkern.structures import as_structures
 
@@ -83,32 +84,23 @@ class AEVParameters:
 
 
 def _species(species: Any) -> tuple[int, ...]:
-    if isinstance(species, str) or not len(species):
-        raise ValueError(f"species: expected symbols or numbers, found {species!r}")
-    numbers = tuple(numbers_of(species))
+    numbers = tuple(species_numbers(species))
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"species: expected each of them once, found {species!r}")
     return numbers
 
 
 def _number(name: str, value: Any) -> float:
-    least = 1.0 if name == "zeta" else 0.0
-    wanted = "a number from 1" if name == "zeta" else "a number above 0"
-    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not real or not least <= value <= _LARGEST or value == 0:
-        raise ValueError(f"{name}: expected {wanted} to {_LARGEST:g}, found {value!r}")
-    return float(value)
+    if name == "zeta":
+        return real_number(name, value, 1, _LARGEST)
+    return real_number(name, value, 0, _LARGEST, above=True)
 
 
 def _numbers(name: str, values: Any) -> tuple[float, ...]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    expected = "a list of numbers, one or more and finite"
+    array = real_numbers(name, values, expected)
     if array.ndim != 1 or not array.size or not (np.abs(array) <= _LARGEST).all():
-        raise ValueError(
-            f"{name}: expected a list of numbers, one or more and finite, found {values!r}"
-        )
+        raise ValueError(f"{name}: expected {expected}, found {values!r}")
     return tuple(array.tolist())
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._numbers import whole_number
 from molkern.elements import numbers_of, symbol_of
-from molkern.representations._base import unit_length
+from molkern.representations._base import require_atoms, unit_length
 from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
 
@@ -106,6 +107,13 @@ class BagOfBonds(GlobalRepresentation):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            For a parameter out of range, or no atoms and no ``bags``.
+        TypeError
+            For a parameter of a wrong type.
         """
         self._check_common()
         unit_length(self.length_unit)
@@ -113,6 +121,7 @@ class BagOfBonds(GlobalRepresentation):
             self.species_, self._sizes = _given_bags(self.bags)
         else:
             batch = as_structures(structures)
+            require_atoms(batch, "bags")
             self.species_ = batch.species
             counts = _core.bag_counts(batch.numbers, batch.positions, batch.offsets, self.species_)
             self._sizes = counts.max(axis=0, initial=0)
@@ -126,9 +135,7 @@ class BagOfBonds(GlobalRepresentation):
         names = [f"{bag}[{k}]" for bag, size in self.bags_.items() for k in range(size)]
         return np.array(names, dtype=object)
 
-    @property
-    def n_features_out_(self) -> int:
-        """Columns of the result."""
+    def _n_features(self) -> int:
         return int(self._sizes.sum())
 
     def _fitted(self) -> bool:
@@ -196,11 +203,9 @@ def _given_bags(
         raise TypeError(f"bags: expected a dict of names and sizes, found {type(bags).__name__}")
     by_elements: dict[tuple[int, ...], int] = {}
     for name, size in bags.items():
-        if not isinstance(name, str) or not isinstance(size, (int, np.integer)) or size < 0:
-            raise ValueError(
-                f"bags: expected names such as 'C' or 'H-C' with sizes of 0 or more, "
-                f"found {name!r}: {size!r}"
-            )
+        if not isinstance(name, str):
+            raise TypeError(f"bags: expected names such as 'C' or 'H-C', found {name!r}")
+        whole_number(f"bags: {name}", size, 0)
         elements = tuple(sorted(numbers_of(name.split("-"))))
         if len(elements) > 2 or elements in by_elements:
             raise ValueError(f"bags: {name!r} is no pair of elements, or is there twice")

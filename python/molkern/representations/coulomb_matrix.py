@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._numbers import real_number, whole_number
 from molkern.representations import _eigenspectrum
-from molkern.representations._base import unit_length, whole_number
+from molkern.representations._base import require_atoms, unit_length
 from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
 
@@ -150,9 +150,20 @@ class CoulombMatrix(GlobalRepresentation):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            For a parameter out of range, a structure larger than ``size``, or no atoms and no
+            ``size``.
+        TypeError
+            For a parameter of a wrong type.
         """
         self._check_parameters()
-        largest = int(as_structures(structures).sizes.max(initial=0))
+        batch = as_structures(structures)
+        if self.size is None:
+            require_atoms(batch, "size")
+        largest = int(batch.sizes.max(initial=0))
         if self.size is not None and largest > self.size:
             raise ValueError(f"size: the largest molecule has {largest} atoms, size is {self.size}")
         self.size_ = largest if self.size is None else int(self.size)
@@ -174,9 +185,7 @@ class CoulombMatrix(GlobalRepresentation):
             names = [f"copy{copy} {name}" for copy in range(self.n_copies) for name in names]
         return np.array(names, dtype=object)
 
-    @property
-    def n_features_out_(self) -> int:
-        """Columns of the result."""
+    def _n_features(self) -> int:
         if self.permutation == "eigenspectrum":
             return self.size_
         return self.n_copies * self.size_ * (self.size_ + 1) // 2
@@ -244,7 +253,6 @@ class CoulombMatrix(GlobalRepresentation):
                 'n_copies: expected 1, or more with permutation="random"; '
                 f"found {self.n_copies} with {self.permutation!r}"
             )
-        if not isinstance(self.noise, numbers.Real) or not 0 <= self.noise < np.inf:
-            raise ValueError(f"noise: expected a number of 0 or more, found {self.noise!r}")
+        real_number("noise", self.noise, 0)
         if self.random_state is not None:
             whole_number("random_state", self.random_state, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._numbers import real_number, whole_number
 from molkern.elements import symbol_of
-from molkern.representations._base import whole_number
 from molkern.representations._local import LocalRepresentation
 from molkern.representations._radial import THRESHOLD, gaussian_type_integrals, radial_table
 from molkern.representations._weighting import checked_species_weights, checked_weighting
@@ -245,12 +244,10 @@ class SOAP(LocalRepresentation):
         return np.array(names, dtype=object)
 
     def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
-        r_cut = _number("r_cut", self.r_cut, 1.0)
-        sigma = _number("sigma", self.sigma, 0.0)
+        r_cut = real_number("r_cut", self.r_cut, 1, above=True)
+        sigma = real_number("sigma", self.sigma, 0, above=True)
         n_max = whole_number("n_max", self.n_max, 1)
-        l_max = whole_number("l_max", self.l_max, 0)
-        if l_max > _L_MOST:
-            raise ValueError(f"l_max: expected at most {_L_MOST}, found {l_max}")
+        l_max = whole_number("l_max", self.l_max, 0, _L_MOST)
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -278,13 +275,6 @@ class SOAP(LocalRepresentation):
             *weighting,
             checked_species_weights(self.species_weighting, species),
         )
-
-
-def _number(name: str, value: Any, above: float) -> float:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not above < value < np.inf:
-        raise ValueError(f"{name}: expected a number above {above:g}, found {value!r}")
-    return float(value)
 
 
 def _radial_part(
