@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -251,7 +252,9 @@ def test_option_that_needs_data(option, capsys):
         (["mine", "--sizes", "4000"], "sizes: expected training-set sizes from 5"),
         (["mine", "--seeds", "-1"], "--seeds: expected integers of at least 0"),
         (["mine", "--kernels", "gauss"], "--kernels: expected one of laplacian, gaussian,"),
-        (["mine", "--kernels", "laplacian,laplacian"], "kernels: expected different ones"),
+        (["mine", "--kernels", "laplacian,laplacian"], "found laplacian twice"),
+        (["mine", "--representations", "acsf,soap,acsf"],
+         "--representations: expected different ones, found acsf twice"),
         (["mine", "--representations", "cm"], "--representations: expected one of coulomb_matrix,"),
         (["mine", "--representations", ","], "--representations: expected one of coulomb_matrix,"),
         (["mine", "--baseline", "median"], "--baseline: expected one of none, mean, elements"),
@@ -334,9 +337,11 @@ def test_help_says_names_and_defaults(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert cli.main(["compare", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for words in (*REPRESENTATIONS, "a fifth is held out", "converts if the file states its unit",
+    for words in ("a fifth is held out", "converts if the file states its unit",
                   "an existing report there is replaced", "else 0,1,2", "At least 10"):  # fmt: skip
         assert words in shown
+    named = re.search(r"--representations \S+ (Names .*?) Default:", shown).group(1)
+    assert set(re.findall(r"[a-z][\w-]+", named)) >= set(REPRESENTATIONS)
     for unit in ENERGIES:
         assert unit in shown
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from molkern import report
+from molkern import report, terminal
 from molkern.report.tables import data_size
 from molkern.report.tradeoff import front_table, seconds
 from molkern.study import Measurements, Result
@@ -93,10 +93,30 @@ def test_sentences_begin_with_the_recommendation_and_say_nothing_twice():
 
 def test_overview_has_the_times():
     table = report.overview(result_of(), costs_of())
-    best = table[table["Model"] == "A, Laplacian"].iloc[0]
+    assert table["Model"].tolist() == ["★ A, Laplacian", "B, Laplacian", "A, Gaussian"]
+    best = table.iloc[0]
     assert (best["Train"], best["Predict one"]) == ("2.56 s", "160 µs")
     few = costs_of(sizes=(100,))
     assert set(report.overview(result_of(), few)["Train"]) == {"–"}
+    assert not any("★" in name for name in report.overview(result_of())["Model"])
+
+
+def test_tables_mark_what_is_recommended(tmp_path, capsys):
+    files = {path.name: path for path in report.write(result_of(), tmp_path, costs=costs_of())}
+    page = Collector(files["report.html"].read_text("utf-8"))
+    words = " ".join(page.text)
+    # In both tables of the accuracy and in that of the front.
+    assert words.count("★ A, Laplacian") == 3
+    assert words.count("★: recommended") == 2
+    text = files["table.md"].read_text("utf-8")
+    assert text.count("★ A, Laplacian") == 2
+    assert "★: recommended" in text
+    terminal.show(result_of(), [], costs_of())
+    shown = capsys.readouterr().out
+    assert "★: recommended" in shown
+    assert "★ A, Laplacian" in shown
+    terminal.show(result_of(), [])
+    assert "★" not in capsys.readouterr().out
 
 
 def test_front_table():
@@ -104,7 +124,7 @@ def test_front_table():
     assert list(table.columns) == ["Model", "N", "Error", "Total", "Train", "Predict one"]
     assert table["Model"].tolist()[0] == "B, Laplacian"
     assert table.iloc[-1].tolist() == [
-        "A, Laplacian", "1600", "2.00 ± 0.16", "2.72 s", "2.56 s", "160 µs"
+        "★ A, Laplacian", "1600", "2.00 ± 0.16", "2.72 s", "2.56 s", "160 µs"
     ]  # fmt: skip
 
 
@@ -186,5 +206,5 @@ def test_write_with_costs(tmp_path):
     assert {"error_against_cost.png", "error_against_cost.svg", "costs.csv"} <= set(files)
     assert Measurements.load(files["costs.json"]).rows == costs_of().rows
     text = files["table.md"].read_text("utf-8")
-    assert "| B, Laplacian |" in text
+    assert "| B, Laplacian " in text
     assert "Total: time to train on N structures" in text

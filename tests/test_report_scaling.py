@@ -14,7 +14,7 @@ def measurements(operations=("values",)):
     for name, power, factor in (("Local", 1.0, 1e-6), ("Global", 2.5, 1e-9)):
         for system in ("water", "diamond"):
             for operation in operations:
-                for n in (10, 100, 1000, 10_000):
+                for n in (10, 100, 1000, 3000, 10_000):
                     seconds = factor * n**power
                     rows.append({
                         "system": system, "representation": name, "dtype": "float64",
@@ -45,6 +45,20 @@ def test_small_systems_have_no_exponent():
     assert set(report.scaling_table(small)["Exponent"]) == {"–"}
     assert report.scaling_sentences(small)[0] == (
         "Local: 1000 atoms (water) take 1.00 ms, 1.00 µs for each."
+    )
+
+
+def test_two_sizes_are_no_exponent_to_believe():
+    rows = measurements().rows
+    some = Measurements(tuple(row for row in rows if row["n_atoms"] in (1000, 10_000)))
+    assert set(report.scaling_table(some)["Exponent"]) == {"1.00 (2 sizes)", "2.50 (2 sizes)"}
+    words = report.scaling_sentences(some)
+    assert len(words) == 2
+    assert "with the power 1.00 of the number of atoms (from two sizes only); 10000 a" in words[0]
+    more = [row for row in rows if row["representation"] == "Local" and row["n_atoms"] == 3000]
+    first = report.scaling_sentences(Measurements((*some.rows, *more)))[0]
+    assert first == (
+        "The time grows in proportion to the number of atoms (power 1.15 or less) for Local."
     )
 
 

@@ -39,6 +39,14 @@ int default_threads() {
 #endif
 }
 
+int most_threads() {
+#if defined(_OPENMP)
+    return std::max(64, 4 * omp_get_num_procs());
+#else
+    return 1;
+#endif
+}
+
 int openmp_version() {
 #if defined(_OPENMP)
     return _OPENMP;
@@ -50,7 +58,8 @@ int openmp_version() {
 int threads_in_use(int n_threads) {
     if (forked_after_threads()) return 1;
 #if defined(_OPENMP)
-    return n_threads > 0 ? n_threads : default_threads();
+    // The runtime ends the process where a thread can not be started; the result is the same.
+    return n_threads > 0 ? std::min(n_threads, most_threads()) : default_threads();
 #else
     (void)n_threads;
     return 1;

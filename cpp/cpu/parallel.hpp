@@ -9,6 +9,9 @@ namespace molkern {
 /// OMP_NUM_THREADS). 1 without OpenMP.
 int default_threads();
 
+/// Threads that are started at most, whatever was asked for: 64, or four for each core.
+int most_threads();
+
 /// True in a process forked from one that had already used threads: the OpenMP runtime can not
 /// be used there, and every loop is serial.
 bool forked_after_threads();

@@ -47,10 +47,10 @@ _INSTALL = 'pip install "molkern[study]"'
 _COMMAS = "; several values of an option are joined by commas: --sizes 100,200,500"
 _REPRESENTATIONS = (
     "Names with commas, of coulomb_matrix, coulomb_matrix_unsorted, coulomb_matrix_random, "
-    "coulomb_matrix_eigenspectrum, bag_of_bonds, acsf, ani-2x, soap. Default: coulomb_matrix, "
-    "coulomb_matrix_random, coulomb_matrix_eigenspectrum and bag_of_bonds; of frames of one "
-    "molecule (the same atoms in the same order) coulomb_matrix_unsorted, coulomb_matrix and "
-    "bag_of_bonds."
+    "coulomb_matrix_eigenspectrum, bag_of_bonds, acsf, ani-2x, soap; soap-local (atom by atom, "
+    "with the kernel local.gaussian). Default: coulomb_matrix, coulomb_matrix_random, "
+    "coulomb_matrix_eigenspectrum and bag_of_bonds; of frames of one molecule (the same atoms in "
+    "the same order) coulomb_matrix_unsorted, coulomb_matrix and bag_of_bonds."
 )
 _UNIT = (
     "Unit of the property, e.g. eV: converts if the file states its unit, else states it. "

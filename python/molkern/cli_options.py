@@ -24,7 +24,7 @@ DASK = "Address of the scheduler of a Dask cluster that shares the work: tcp://h
 
 
 def names(option: str, text: str | None, known: list[str]) -> list[str] | None:
-    """Names with commas, each of them known; None for None."""
+    """Names with commas, each of them known and there once; None for None."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -32,6 +32,8 @@ def names(option: str, text: str | None, known: list[str]) -> list[str] | None:
         raise ValueError(f"--{option}: expected one of {', '.join(known)}, found {text!r}")
     for name in names:
         one_of(option, name, known)
+        if names.count(name) > 1:
+            raise ValueError(f"--{option}: expected different ones, found {name} twice")
     return names
 
 

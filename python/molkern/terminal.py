@@ -125,13 +125,17 @@ def notes(lines: Sequence[str]) -> None:
 def show(result: Result, files: Sequence[Path], costs: Measurements | None = None) -> None:
     """The result of a comparison: table, words, and where the files are."""
     from molkern import report
+    from molkern.report.tradeoff import MARK
 
     console = _console()
     rows = report.overview(result, costs).drop(columns=["RMSE", "Largest error"])
     columns = _fitting({name: [name, *rows[name]] for name in rows.columns}, console.width)
     unit = result.frame["unit"].iloc[0]
     unit = "unit unknown" if unit == "unknown" else unit
-    _table(console, rows[columns], f"Mean absolute error, {unit}")
+    title = f"Mean absolute error, {unit}"
+    if rows["Model"].str.startswith(MARK).any():
+        title += f"; {MARK}: recommended"
+    _table(console, rows[columns], title)
     for sentence in report.sentences(result, costs):
         console.print(Text(sentence))
     if report.origin(result):

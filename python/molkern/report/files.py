@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from molkern.report.figures import learning_curves, saved
-from molkern.report.page import TOTAL, page
+from molkern.report.page import MARKED, TOTAL, page
 from molkern.report.summary import facts, measured_how, sentences
 from molkern.report.tables import descriptors, markdown, overview, table
 from molkern.report.tradeoff import front_table, tradeoff
@@ -82,7 +82,7 @@ def _text(result: Result, costs: Measurements | None) -> str:
     parts += [markdown(overview(result, costs))]
     parts += [f"Errors in {unit}; N = ...: mean absolute error ± standard deviation over the runs."]
     if costs is not None:
-        parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}."]
+        parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}. {MARKED}."]
         parts += [markdown(descriptors(costs)), f"Times are {measured_how(costs)}."]
     parts += ["\n".join(f"- {word}: {text}" for word, text in facts(result, costs))]
     if result.notes:

@@ -18,15 +18,16 @@ from molkern.report.figures import learning_curves
 from molkern.report.style import INK, PAPER, RC
 from molkern.report.summary import facts, measured_how, sentences
 from molkern.report.tables import descriptors, overview
-from molkern.report.tradeoff import N_PREDICTED, front_table, tradeoff
+from molkern.report.tradeoff import MARK, N_PREDICTED, front_table, tradeoff
 from molkern.report.tradeoff_figure import error_against_cost
 from molkern.study import Measurements, Result
 
-__all__ = ["TOTAL", "inline", "page", "template"]
+__all__ = ["MARKED", "TOTAL", "inline", "page", "template"]
 
 TOTAL = (
     f"time to train on N structures, with sigma and alpha given, and to predict {N_PREDICTED} more"
 )
+MARKED = f"{MARK}: recommended"
 
 
 def page(
@@ -94,7 +95,7 @@ def _cost_parts(result: Result, costs: Measurements | None, unit: str) -> dict[s
             parts[name] = inline(figure, prefix, "Error against cost")
         unit = "unit unknown" if unit == "unknown" else unit
         words = f"The smallest error at each total cost, cheapest first. Error in {unit}; total: "
-        parts["front"] = (words + TOTAL, front_table(result, costs))
+        parts["front"] = (f"{words}{TOTAL}. {MARKED}", front_table(result, costs))
     sample = costs.metadata.get("n_sample")
     words = "Features of one structure, their size, and the time to compute them, to compute them "
     words += "from ASE's objects, and to compute a gradient through them; memory for "
@@ -118,11 +119,12 @@ def _parts(rows: pd.DataFrame, unit: str, largest: int, runs: int) -> list[tuple
     unit = "unit unknown" if unit == "unknown" else unit
     sizes = [name for name in columns if name.startswith("N = ")]
     scatter = f" ± standard deviation over {runs} runs" if runs > 1 else ""
+    marked = f". {MARKED}" if rows["Model"].str.startswith(MARK).any() else ""
     rest = [name for name in columns if name not in sizes]
     times = "; time to train from structures, sigma and alpha given, and to predict one structure"
     return [
         (
-            f"Mean absolute error ({unit}){scatter}, by number of training structures N",
+            f"Mean absolute error ({unit}){scatter}, by number of training structures N{marked}",
             [columns[0], *sizes],
         ),
         (

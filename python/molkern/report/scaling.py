@@ -25,6 +25,7 @@ from molkern.study import Measurements
 __all__ = ["scaling_figure", "scaling_sentences", "scaling_table", "write_scaling"]
 
 _OPERATIONS = {"values": "", "vjp": ", gradient"}
+MIN_SIZES = 3  # through two points goes a line, whatever they are
 LINEAR = 1.15  # what counts as linear: caches and noise leave nothing exact
 
 
@@ -137,13 +138,17 @@ def scaling_sentences(measurements: Measurements) -> list[str]:
             continue
         low, high = own["exponent"].min(), own["exponent"].max()
         power = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-        words.append(f"{who}: the time grows with the power {power} of the number of atoms; {end}")
+        few = " (from two sizes only)" if own["n_sizes"].min() < MIN_SIZES else ""
+        words.append(
+            f"{who}: the time grows with the power {power} of the number of atoms{few}; {end}"
+        )
     return words
 
 
 def _groups(fits: pd.DataFrame) -> list[str]:
-    """Which representations are linear and which are not."""
-    steepest = fits[fits["operation"] == "values"].groupby("representation", sort=False)
+    """Which representations are linear and which are not, as far as three sizes tell."""
+    usable = fits[(fits["operation"] == "values") & (fits["n_sizes"] >= MIN_SIZES)]
+    steepest = usable.groupby("representation", sort=False)
     powers = steepest["exponent"].max()
     groups = (
         (f"in proportion to the number of atoms (power {LINEAR} or less)", powers <= LINEAR),
@@ -163,20 +168,24 @@ def scaling_table(measurements: Measurements) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``Series``; ``Exponent`` from 1000 atoms on, a dash for fewer than two such sizes; of the
-        largest system: ``Atoms``, ``Per atom``, ``In all``, ``Memory``.
+        ``Series``; ``Exponent`` from 1000 atoms on, a dash for fewer than two such sizes, and a
+        word where there are no more than two; of the largest system: ``Atoms``, ``Per atom``,
+        ``In all``, ``Memory``.
     """
     frame, fits = _checked(measurements), measurements.exponents()
     key = ["representation", "system", "operation"]
-    exponents = fits.set_index(key)["exponent"]
+    exponents = {
+        tuple(fit[name] for name in key): f"{fit['exponent']:.2f}"
+        + (" (2 sizes)" if fit["n_sizes"] < MIN_SIZES else "")
+        for _, fit in fits.iterrows()
+    }
     lines = []
     for (name, system, operation), part in frame.groupby(key, sort=False):
         largest = part.loc[part["n_atoms"].idxmax()]
-        found = exponents.get((name, system, operation))
         lines.append(
             {
                 "Series": f"{name}{_OPERATIONS[operation]}: {system}",
-                "Exponent": "–" if found is None else f"{found:.2f}",
+                "Exponent": exponents.get((name, system, operation), "–"),
                 "Atoms": str(largest["n_atoms"]),
                 "Per atom": seconds(largest["seconds_per_atom"]),
                 "In all": seconds(largest["seconds"]),

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from molkern.report.curves import check, final, label, microseconds, short, with_scatter
-from molkern.report.tradeoff import seconds, tradeoff
+from molkern.report.tradeoff import MARK, recommended, seconds, tradeoff
 from molkern.study import Measurements, Result
 
 __all__ = ["data_size", "descriptors", "markdown", "overview", "table"]
@@ -50,10 +50,11 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``Model``; ``N = ...`` with mean absolute error ± standard deviation over the runs, in the
-        unit of the property; ``RMSE`` and ``Largest error`` at the largest size that all models
-        share; ``Slope``; with costs ``Train`` and ``Predict one``, the times at that size from
-        structures to a model with given sigma and alpha, and to the prediction of one structure.
+        ``Model``, with costs the recommended one marked; ``N = ...`` with mean absolute error ±
+        standard deviation over the runs, in the unit of the property; ``RMSE`` and
+        ``Largest error`` at the largest size that all models share; ``Slope``; with costs ``Train``
+        and ``Predict one``, the times at that size from structures to a model with given sigma and
+        alpha, and to the prediction of one structure.
 
     Raises
     ------
@@ -63,12 +64,13 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     check(result)
     summary = result.summary().set_index(["representation", "kernel", "n_train"])
     slopes = result.slopes().set_index(["representation", "kernel"])["slope"]
-    times = _times(result, costs)
+    points = None if costs is None else tradeoff(result, costs)
+    times, take = _times(points), _recommended(points)
     sizes = sorted(set(summary.index.get_level_values("n_train")))
     lines = []
     for _, row in final(result).iterrows():
         model = row["representation"], row["kernel"]
-        line = {"Model": label(*model)}
+        line = {"Model": f"{MARK} {label(*model)}" if model == take else label(*model)}
         for n in sizes:
             line[f"N = {n}"] = "–"
             if (*model, n) in summary.index:
@@ -84,16 +86,21 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _times(
-    result: Result, costs: Measurements | None
-) -> dict[tuple[str, str, int], tuple[str, str]] | None:
+def _times(points: pd.DataFrame | None) -> dict[tuple[str, str, int], tuple[str, str]] | None:
     """Words for the times of training and prediction by model and size."""
-    if costs is None:
+    if points is None:
         return None
     return {
         (row.representation, row.kernel, row.n_train): (seconds(row.train), seconds(row.predict))
-        for row in tradeoff(result, costs).itertuples()
+        for row in points.itertuples()
     }
+
+
+def _recommended(points: pd.DataFrame | None) -> tuple[str, str] | None:
+    if points is None or not len(points):
+        return None
+    take = recommended(points)
+    return take["representation"], take["kernel"]
 
 
 def descriptors(costs: Measurements) -> pd.DataFrame:

@@ -10,10 +10,11 @@ import pandas as pd
 from molkern.report.curves import KERNEL_NAMES, check, label, short, with_scatter
 from molkern.study import Measurements, Result
 
-__all__ = ["N_PREDICTED", "front_table", "recommendation", "tradeoff"]
+__all__ = ["MARK", "N_PREDICTED", "front_table", "recommendation", "recommended", "tradeoff"]
 
 # Structures whose prediction counts in the total cost.
 N_PREDICTED = 1000
+MARK = "★"  # of the recommended model in tables
 _KEY = ["representation", "kernel", "n_train"]
 
 
@@ -67,11 +68,24 @@ def _front(cost: pd.Series, error: pd.Series) -> np.ndarray:
     return found
 
 
+def recommended(table: pd.DataFrame) -> pd.Series:
+    """The cheapest row (in total) whose error is within one standard deviation of the smallest.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of `tradeoff`, not empty.
+    """
+    best = table.loc[table["mae"].idxmin()]
+    scatter = 0.0 if math.isnan(best["mae_std"]) else best["mae_std"]
+    return table[table["mae"] <= best["mae"] + scatter].sort_values("total").iloc[0]
+
+
 def recommendation(result: Result, costs: Measurements) -> list[str]:
     """What to take, and what else if that costs too much, in words with their numbers.
 
-    The cheapest model (in total) whose error is within one standard deviation of the smallest;
-    beside it the cheapest one that needs at most half the total for at most twice the error.
+    The model of `recommended`; beside it the cheapest one that needs at most half the total for at
+    most twice the error.
 
     Returns
     -------
@@ -84,8 +98,7 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     unit = str(result.frame["unit"].iloc[0])
     unit = "(unit unknown)" if unit == "unknown" else unit
     best = table.loc[table["mae"].idxmin()]
-    scatter = 0.0 if math.isnan(best["mae_std"]) else best["mae_std"]
-    take = table[table["mae"] <= best["mae"] + scatter].sort_values("total").iloc[0]
+    take = recommended(table)
     words = [
         f"Recommended: {_name(take)}, {take['n_train']} training structures. Mean absolute error "
         f"{with_scatter(take['mae'], take['mae_std'])} {unit}; {seconds(take['train'])} to train, "
@@ -119,14 +132,19 @@ def front_table(result: Result, costs: Measurements) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``Model``, ``N``, ``Error``, ``Total``, ``Train``, ``Predict one``.
+        ``Model``, marked if it is recommended at that ``N``; ``N``, ``Error``, ``Total``,
+        ``Train``, ``Predict one``.
     """
     table = tradeoff(result, costs)
+    if not len(table):
+        return pd.DataFrame()
+    take = recommended(table)
     lines = []
-    for _, row in table[table["on_front"]].sort_values("total").iterrows() if len(table) else ():
+    for _, row in table[table["on_front"]].sort_values("total").iterrows():
+        mark = f"{MARK} " if row.name == take.name else ""
         lines.append(
             {
-                "Model": label(row["representation"], row["kernel"]),
+                "Model": mark + label(row["representation"], row["kernel"]),
                 "N": str(row["n_train"]),
                 "Error": with_scatter(row["mae"], row["mae_std"]),
                 "Total": seconds(row["total"]),

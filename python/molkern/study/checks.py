@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,13 @@ import molkern
 from molkern.structures import Structures
 from molkern.study import models
 
-__all__ = ["notes_on"]
+if TYPE_CHECKING:
+    from molkern.study.tasks import Plan
 
+__all__ = ["exact", "notes_on", "require_spread"]
+
+# Errors below this part of the spread of the labels are those of rounding.
+ROUNDING = 1e-9
 DIGITS = 4  # Å: copies that went through a file with few decimals are copies
 
 
@@ -82,3 +87,26 @@ def _periodicity(structures: Structures, representations: Sequence[Any]) -> list
             "images; acsf, ani-2x and soap see both"
         )
     return notes
+
+
+def require_spread(plan: Plan) -> None:
+    """Raise where all structures have the same label."""
+    labels = plan.y
+    if (labels == labels[0]).all():
+        raise ValueError(
+            f"data: all {len(labels)} structures of {plan.data.name!r} have the same "
+            f"{plan.property}, {labels[0, 0]:g}: there is nothing to learn"
+        )
+
+
+def exact(plan: Plan, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A note where errors are so small that the order of models means nothing."""
+    spread = float(np.abs(plan.y - np.median(plan.y)).mean())
+    smallest = min(row["mae"] for row in rows)
+    if smallest > ROUNDING * spread:
+        return []
+    return [
+        f"the smallest error, {smallest:.1e}, is rounding beside the spread of {plan.property}, "
+        f"{spread:.3g}: the baseline {plan.baseline!r} or a model is exact, and neither slopes nor "
+        "the order of models at that level mean anything"
+    ]

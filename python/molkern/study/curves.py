@@ -13,9 +13,14 @@ from molkern.study.tasks import Fits, Job, Plan, Tune, compute
 
 __all__ = ["run"]
 
+_AT_ENDS = (
+    "sigma at N = {} is at an end of its grid, beyond which nothing was tried, and a better one "
+    "may be there: {}"
+)
 
-def run(job: Job, executor: Executor) -> list[dict[str, Any]]:
-    """All rows, in the order of models, splits and sizes.
+
+def run(job: Job, executor: Executor) -> tuple[list[dict[str, Any]], list[str]]:
+    """All rows, in the order of models, splits and sizes, and notes on the choice of parameters.
 
     Several workers get tasks of all models, those of the first before those of the next; alone,
     one model is finished after the other.
@@ -29,7 +34,9 @@ def run(job: Job, executor: Executor) -> list[dict[str, Any]]:
             lambda task, result: curves[task.argument.number].finished(task, result),
             n_threads=job.plan.n_threads,
         )
-    return [row for curve in curves for row in curve.rows()]
+    rows = [row for curve in curves for row in curve.rows()]
+    ends = [words for curve in curves for words in curve.at_ends()]
+    return rows, [_AT_ENDS.format(max(job.plan.sizes), "; ".join(ends))] if ends else []
 
 
 class _Curve:
@@ -120,6 +127,15 @@ class _Curve:
                 **NOT_RECORDED,
                 **self.fitted[k, n],
             }
+
+    def at_ends(self) -> Iterator[str]:
+        """Where the width for the largest training sets is at an end of its grid."""
+        choices = [self._choice(k, max(self.plan.sizes)) for k in range(len(self.plan.splits))]
+        for which, place in (("smallest", 0), ("largest", 1)):
+            # Older stores do not have the ends.
+            count = sum(c["sigma"] == c["sigma_ends"][place] for c in choices if "sigma_ends" in c)
+            if count:
+                yield f"{self.label}, {self.kernel} ({which}, {count} of {len(choices)} runs)"
 
     def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
         """All that decides the numbers of a task; a choice and a fit of one size differ."""

@@ -85,7 +85,7 @@ class Measurements:
                 continue
             last = large.iloc[-1]
             slope = np.polyfit(np.log(large["n_atoms"]), np.log(large["seconds"]), 1)[0]
-            found = {"exponent": float(slope), "n_sizes": len(large)}
+            found = {"exponent": float(slope), "n_sizes": int(large["n_atoms"].nunique())}
             found |= {"n_largest": int(last["n_atoms"])}
             found |= {name: float(last[name]) for name in ("seconds_per_atom", "peak_bytes")}
             rows.append(dict(zip(_SERIES, key, strict=True)) | found)

@@ -16,7 +16,7 @@ from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel, is_local
 from molkern.study import curves, models
-from molkern.study.checks import notes_on
+from molkern.study.checks import exact, notes_on, require_spread
 from molkern.study.executor import as_executor
 from molkern.study.progress import ProgressCallback
 from molkern.study.result import Result
@@ -185,7 +185,8 @@ def compare(
     if not fresh or not kernels:
         raise ValueError("representations and kernels: expected at least one of each, found none")
     pairs = _pairs(fresh, kernels)
-    _require_different([models.specification(model) for model in fresh], kernels)
+    _require_different("representations", fresh, [models.label(model) for model in fresh])
+    _require_different("kernels", kernels, kernels)
     store = store if store is None or isinstance(store, Store) else Store(store)
     plan = checked_plan(
         data,
@@ -201,9 +202,10 @@ def compare(
         progress=progress,
         n_models=sum(len(names) for _, names in pairs),
     )
+    require_spread(plan)
     with blas_threads(n_threads):
-        rows = curves.run(Job(plan, pairs), as_executor(executor))
-    notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh))
+        rows, choices = curves.run(Job(plan, pairs), as_executor(executor))
+    notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh), *choices, *exact(plan, rows))
     return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
 
 
@@ -234,12 +236,11 @@ def _pairs(fresh: Sequence[Any], kernels: Sequence[str]) -> list[tuple[Any, list
     return pairs
 
 
-def _require_different(specifications: list[dict[str, Any]], kernels: Sequence[str]) -> None:
-    texts = [canonical(specification) for specification in specifications]
-    for name, items in (("representations", texts), ("kernels", list(kernels))):
-        repeated = sorted({item for item in items if items.count(item) > 1})
-        if repeated:
-            raise ValueError(f"{name}: expected different ones, found twice: {repeated[0]}")
+def _require_different(name: str, items: Sequence[Any], words: Sequence[str]) -> None:
+    texts = [x if isinstance(x, str) else canonical(models.specification(x)) for x in items]
+    for text, word in zip(texts, words, strict=True):
+        if texts.count(text) > 1:
+            raise ValueError(f"{name}: expected different ones, found twice: {word}")
 
 
 def checked_plan(

@@ -265,6 +265,7 @@ class _Run:
             "score": tuned.score,
             "sigma_larger": tuned.sigma_larger,
             "alpha_larger": tuned.alpha_larger,
+            "sigma_ends": [sigmas[0], sigmas[-1]],
             "seconds_tune": time.perf_counter() - start,
         }
 
