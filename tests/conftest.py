@@ -69,3 +69,12 @@ def bench(benchmarks, monkeypatch):
     """Import a module of the benchmarks folder, as its programs do."""
     monkeypatch.syspath_prepend(str(benchmarks))
     return importlib.import_module
+
+
+@pytest.fixture
+def own_folders(tmp_path, monkeypatch):
+    """An empty folder to work in; the data, the cache and the reports of the user are not seen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MOLKERN_DATA", raising=False)
+    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -29,7 +29,20 @@ WEIGHTINGS = [
     {"w0": 0.3},
 ]
 COMPRESSIONS = [None, "mu2", "mu1nu1", "crossover"]
+# Signs differ, so that the sum over species may cancel.
+SPECIES_WEIGHTING = {"H": 0.5, 6: 2.0, "N": 0.0, "O": -1.5, "S": 1.0}
+COMBINATIONS = list(
+    itertools.product(
+        COMPRESSIONS, [None, WEIGHTINGS[0], WEIGHTINGS[5]], [None, SPECIES_WEIGHTING], [False, True]
+    )
+)
 SMALL = {"r_cut": 3.0, "n_max": 3, "l_max": 2, "sigma": 0.4}
+
+
+def options_of(combination):
+    """Keyword arguments of one of COMBINATIONS."""
+    names = ("compression", "weighting", "species_weighting", "normalize")
+    return dict(zip(names, combination, strict=True))
 
 
 def half_gamma(degree):

@@ -118,16 +118,6 @@ def test_batch_equals_one_by_one(molecules, structures, model):
     np.testing.assert_array_equal(model.transform(structures), alone)
 
 
-@pytest.mark.parametrize("average", [None, "sum", "mean"])
-def test_same_bits_for_any_number_of_threads(structures, average):
-    batch = mk.Structures.concatenate([structures] * 5)
-    results = [
-        mk.ACSF(**OPTIONS, average=average, n_threads=n).fit_transform(batch) for n in (1, 2, 7)
-    ]
-    np.testing.assert_array_equal(results[1], results[0])
-    np.testing.assert_array_equal(results[2], results[0])
-
-
 def test_average_is_a_sum_of_rows(structures, model):
     rows = np.split(model.transform(structures), structures.offsets[1:-1])
     found = mk.ACSF(**OPTIONS, average="sum").fit_transform(structures)
@@ -326,19 +316,3 @@ def test_wrong_rules_raise(arguments, message):
 def test_wrong_parameters_raise(structures, options, message):
     with pytest.raises(ValueError, match=message):
         mk.ACSF(**options).fit(structures)
-
-
-def test_wrong_inputs_raise(structures, model):
-    with pytest.raises(ValueError, match="species: molecule 1 has F, Cl; expected some of H, C"):
-        model.transform([([1], [[0.0, 0, 0]]), ([9, 17], [[0.0, 0, 0], [2, 0, 0]])])
-    with pytest.raises(
-        ValueError, match=r"molecule 1 has two atoms .* closer than 0\.001 angstrom"
-    ):
-        model.transform([([1], [[0.0, 0, 0]]), ([1, 6], [[0.0, 0, 0], [0, 0, 1e-4]])])
-    for centers in ([3, 1], [-1], [structures.n_atoms]):
-        with pytest.raises(ValueError, match="centers: expected ascending rows below"):
-            model.transform(structures, centers=centers)
-    with pytest.raises(ValueError, match="centers: expected a list of rows, found float64"):
-        model.transform(structures, centers=[0.5])
-    with pytest.raises(ValueError, match="out: "):
-        model.transform(structures, out=np.empty((2, 2)))

@@ -15,10 +15,13 @@ from ase.build import molecule
 from ase.io import write
 
 import molkern
+from cli_calls import failing
 from molkern import cli, terminal
 from molkern.datasets.units import ENERGIES
 from molkern.study import REPRESENTATIONS, Result
 from molkern.study.result import ORIGIN
+
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4"]
 FEW = ["--representations", "bag_of_bonds,coulomb_matrix", "--kernels", "laplacian",
@@ -46,24 +49,6 @@ def xyz(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "mine.xyz"
     write(path, frames)
     return path
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """No test sees the data folder, the cache or the reports of the user."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MOLKERN_DATA", raising=False)
-    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-def failing(capsys, *arguments):
-    """The one line on stderr of a call that must fail with exit code 2."""
-    assert cli.main([str(argument) for argument in arguments]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("molkern: error: ")
-    return lines[0]
 
 
 def process(*arguments, code=None, **options):
@@ -353,42 +338,6 @@ def test_info(capsys):
         assert any(line.split() == [name, *str(value).split()] for line in shown.splitlines())
     assert "MOLKERN_DATA" in shown
     assert "scipy" in shown
-
-
-def test_data_list(capsys):
-    assert cli.main(["data", "list"]) == 0
-    shown = capsys.readouterr().out
-    assert "qm7" in shown
-    assert "download" in shown
-    assert "kcal/mol" in shown
-
-
-def test_data_verify_and_fetch(shared_data, capsys, monkeypatch):
-    monkeypatch.setenv("MOLKERN_DATA", str(shared_data))
-    assert cli.main(["data", "verify", "qm7"]) == 0
-    assert "7165 structures" in capsys.readouterr().out
-    assert cli.main(["data", "fetch", "qm7"]) == 0
-    assert capsys.readouterr().out == f"{shared_data / 'qm7.npz'}\n"
-
-
-def test_data_wrong_name(capsys):
-    assert "did you mean qm7" in failing(capsys, "data", "verify", "qm77")
-    assert "did you mean qm7" in failing(capsys, "data", "fetch", "qm77")
-    assert "Missing argument" in failing(capsys, "data", "fetch")
-    assert "Missing command" in failing(capsys, "data")
-    assert "qm7: not found" in failing(capsys, "data", "verify", "qm7")
-
-
-def test_data_damaged(tmp_path, capsys, monkeypatch, shared_data):
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    content = bytearray((shared_data / "qm7.npz").read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / "qm7.npz").write_bytes(content)
-    monkeypatch.setenv("MOLKERN_DATA", str(folder))
-    line = failing(capsys, "data", "verify", "qm7")
-    assert "qm7.npz" in line
-    assert "damaged" in line
 
 
 def test_compare_on_a_known_set(shared_data, tmp_path, capsys, monkeypatch):

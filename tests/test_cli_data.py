@@ -1,14 +1,52 @@
-"""The command line of the builder."""
+"""The command line of data: the list, downloads, checks, the builder."""
 
 from pathlib import Path
 
 import pytest
 
+from cli_calls import failing
 from molkern import cli
 
+pytestmark = pytest.mark.usefixtures("own_folders")
 
-def test_build_molecules_of_a_list(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+
+def test_data_list(capsys):
+    assert cli.main(["data", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "qm7" in shown
+    assert "download" in shown
+    assert "kcal/mol" in shown
+
+
+def test_data_verify_and_fetch(shared_data, capsys, monkeypatch):
+    monkeypatch.setenv("MOLKERN_DATA", str(shared_data))
+    assert cli.main(["data", "verify", "qm7"]) == 0
+    assert "7165 structures" in capsys.readouterr().out
+    assert cli.main(["data", "fetch", "qm7"]) == 0
+    assert capsys.readouterr().out == f"{shared_data / 'qm7.npz'}\n"
+
+
+def test_data_wrong_name(capsys):
+    assert "did you mean qm7" in failing(capsys, "data", "verify", "qm77")
+    assert "did you mean qm7" in failing(capsys, "data", "fetch", "qm77")
+    assert "Missing argument" in failing(capsys, "data", "fetch")
+    assert "Missing command" in failing(capsys, "data")
+    assert "qm7: not found" in failing(capsys, "data", "verify", "qm7")
+
+
+def test_data_damaged(tmp_path, capsys, monkeypatch, shared_data):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    content = bytearray((shared_data / "qm7.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "qm7.npz").write_bytes(content)
+    monkeypatch.setenv("MOLKERN_DATA", str(folder))
+    line = failing(capsys, "data", "verify", "qm7")
+    assert "qm7.npz" in line
+    assert "damaged" in line
+
+
+def test_build_molecules_of_a_list(capsys):
     Path("list.smi").write_text("CCO ethanol\n\nC#N\n")
     words = ["data", "build", "molecules", "mine.npz", "--smiles", "list.smi", "--n-processes", "1"]
     assert cli.main(words) == 0
@@ -35,8 +73,7 @@ def test_build_molecules_of_a_list(tmp_path, monkeypatch, capsys):
         (["trajectory", "C", "no/file/a.npz", "--frames", "0"], "frames: expected at least 1"),
     ],
 )
-def test_wrong_build(words, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_wrong_build(words, message, tmp_path, capsys):
     Path("bad.smi").write_text("# a comment\nCC\nC1C\n")
     assert cli.main(["data", "build", *words]) == 2
     shown = capsys.readouterr()

@@ -8,17 +8,10 @@ from ase.io import write
 from molkern import cli
 from molkern.study import Measurements, Result
 
+pytestmark = pytest.mark.usefixtures("own_folders")
+
 NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4", "H2CO", "HCN"]
 FEW = ["--representations", "bag_of_bonds", "--kernels", "laplacian", "--seeds", "0"]
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """No test sees the data folder, the cache or the reports of the user."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MOLKERN_DATA", raising=False)
-    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def frames(n):

@@ -5,12 +5,7 @@ import pytest
 from molkern import cli
 from molkern.study import Measurements
 
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MOLKERN_DATA", raising=False)
-    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 def test_scaling_writes_a_report(tmp_path, capsys):

@@ -18,17 +18,12 @@ from molkern import cli
 from molkern.study import Result, dask_executor
 from molkern.study.result import ORIGIN
 
+pytestmark = pytest.mark.usefixtures("own_folders")
+
 SOAP = '{"r_cut": 3.0, "n_max": 2, "l_max": 1, "average": null}'
 FEATURIZE = ["featurize", "mini-ethanol", "--representation", "SOAP", "--parameters", SOAP]
 COMPARE = ["--representations", "bag_of_bonds,coulomb_matrix", "--sizes", "10,20", "--seeds", "0,1",
            "--n-threads", "1", "--no-cost"]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MOLKERN_DATA", raising=False)
-    monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

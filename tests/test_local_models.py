@@ -5,28 +5,12 @@ import pytest
 
 import molkern as mk
 from molkern._atom_features import atom_features
-from molkern.datasets import Dataset
 from molkern.regression import KernelRidge, Similarity, kernel_ridge
 from molkern.study import accuracy, compare, make_splits, tasks
+from study_data import chains
 
 # Smooth, and small enough to be quick.
 ACSF = {"r_cut": 4.0, "g2": [(0.5, 1.0), (1.0, 1.5), (4.0, 2.0)], "cutoff_function": "cosine"}
-
-
-def chains(n=60, seed=0, **options):
-    """Bent chains of H, C and O; the energy is a sum over pairs and over atoms."""
-    rng = np.random.default_rng(seed)
-    pairs, energies = [], []
-    for _ in range(n):
-        numbers = rng.choice([1, 6, 8], rng.integers(3, 6))
-        steps = np.stack([rng.uniform(0.9, 1.5, len(numbers)), rng.normal(size=len(numbers))], 1)
-        positions = np.pad(np.cumsum(steps, axis=0), ((0, 0), (0, 1)))
-        distances = np.linalg.norm(positions[:, None] - positions, axis=-1)
-        energies.append(np.exp(-distances).sum() - 2.0 * numbers.sum())
-        pairs.append((numbers, positions))
-    energies = {"energy": np.array(energies)}
-    structures = mk.Structures.from_arrays(pairs)
-    return Dataset("chains", structures, energies, {"energy": "eV"}, "energy", **options)
 
 
 @pytest.fixture(scope="module")

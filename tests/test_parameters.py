@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 import molkern as mk
 from all_representations import every_local_model, every_model, is_local
 from molkern import ACSF, AEV, SOAP, BagOfBonds, CoulombMatrix, NotFittedError, kernels
+from molkern.neighbors import neighbor_list
 
 WATER = [([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])]
 NO_NUMBERS = (True, "1", None, [1.0], 1j, np.bool_(True))
@@ -179,3 +180,18 @@ def test_parameters_that_are_kept_do_not_change(cls, parameters):
     model.transform(WATER)
     assert repr(parameters) == before
     assert all(model.get_params()[name] is value for name, value in parameters.items())
+
+
+def test_wrong_types_are_named():
+    water = [([8, 1, 1], np.eye(3))]
+    model = mk.ACSF(g2=[(1.0, 1.0)]).fit(water)
+    X = model.transform(water)
+    with pytest.raises(TypeError, match="strain: expected True or False, found 'no'"):
+        model.vjp(water, X, strain="no")
+    with pytest.raises(TypeError, match="compact: expected True or False, found 'no'"):
+        model.jacobian(water, compact="no")
+    with pytest.raises(ValueError, match=r"average: expected None, .* found \['sum'\]"):
+        mk.ACSF(g2=[(1.0, 1.0)], average=["sum"]).fit(water)
+    for r_cut in (None, "5", [5.0], True):
+        with pytest.raises(TypeError, match="r_cut: expected a number, found"):
+            neighbor_list(water, r_cut)

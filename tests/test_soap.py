@@ -188,16 +188,6 @@ def test_batch_equals_one_by_one(molecules, structures, model):
     np.testing.assert_array_equal(model.transform(structures), alone)
 
 
-@pytest.mark.parametrize("basis", RADIAL_BASES)
-@pytest.mark.parametrize("average", [None, "sum", "mean", "inner"])
-def test_same_bits_for_any_number_of_threads(structures, average, basis):
-    batch = mk.Structures.concatenate([structures] * 5)
-    options = SMALL | {"average": average, "radial_basis": basis}
-    results = [mk.SOAP(**options, n_threads=n).fit_transform(batch) for n in (1, 2, 7)]
-    np.testing.assert_array_equal(results[1], results[0])
-    np.testing.assert_array_equal(results[2], results[0])
-
-
 def summed(rows):
     return np.array([r.sum(axis=0) for r in rows])
 
@@ -375,19 +365,3 @@ def test_parameters(structures, basis):
 def test_wrong_parameters_raise(structures, options, message):
     with pytest.raises(ValueError, match=message):
         mk.SOAP(**options).fit(structures)
-
-
-def test_wrong_inputs_raise(structures, model):
-    with pytest.raises(ValueError, match="species: molecule 1 has F, Cl; expected some of H, C"):
-        model.transform([([1], [[0.0, 0, 0]]), ([9, 17], [[0.0, 0, 0], [2, 0, 0]])])
-    with pytest.raises(
-        ValueError, match=r"molecule 1 has two atoms .* closer than 0\.001 angstrom"
-    ):
-        model.transform([([1], [[0.0, 0, 0]]), ([1, 6], [[0.0, 0, 0], [0, 0, 1e-4]])])
-    for centers in ([3, 1], [-1], [structures.n_atoms]):
-        with pytest.raises(ValueError, match="centers: expected ascending rows below"):
-            model.transform(structures, centers=centers)
-    with pytest.raises(ValueError, match="centers: expected a list of rows, found float64"):
-        model.transform(structures, centers=[0.5])
-    with pytest.raises(ValueError, match="out: "):
-        model.transform(structures, out=np.empty((2, 2)))

@@ -1,4 +1,4 @@
-"""SOAP's compression, weights, normalisation and radial functions: values."""
+"""SOAP's compression, weights and normalisation: values."""
 
 import itertools
 import json
@@ -8,50 +8,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
-from scipy.special import ive, spherical_jn
 from sklearn.base import clone
 
 import molkern as mk
 from definitions import rotation
-from molkern.representations._radial import (
-    _bessel,
-    bessel_zeros,
-    gaussian_type,
-    laplacian_eigenstates,
-    radial_table,
-    spherical_bessel,
-)
 from soap_definition import (
+    COMBINATIONS,
     COMPRESSIONS,
     CUTOFF_FUNCTIONS,
     RADIAL_BASES,
     SMALL,
+    SPECIES_WEIGHTING,
     WEIGHTINGS,
-    half_gamma,
+    options_of,
     soap_definition,
 )
 
 REFERENCE = Path(__file__).parent / "reference" / "soap_options.npz"
 SPECIES = ["H", "C", "N", "O"]
-# Signs differ, so that the sum over species may cancel.
-SPECIES_WEIGHTING = {"H": 0.5, 6: 2.0, "N": 0.0, "O": -1.5, "S": 1.0}
 OF_NUMBER = {1: 0.5, 6: 2.0, 7: 0.0, 8: -1.5, 16: 1.0}
-COMBINATIONS = list(
-    itertools.product(
-        COMPRESSIONS, [None, WEIGHTINGS[0], WEIGHTINGS[5]], [None, SPECIES_WEIGHTING], [False, True]
-    )
-)
 
 
 @pytest.fixture
 def structures(molecules):
     """Some of them, with all species, and one atom alone."""
     return mk.Structures.from_arrays([molecules[m] for m in (0, 4, 6, 8)])
-
-
-def options_of(combination):
-    names = ("compression", "weighting", "species_weighting", "normalize")
-    return dict(zip(names, combination, strict=True))
 
 
 def close(found, expected, digits=1e-12):
@@ -122,71 +103,6 @@ def test_reference_without_rounding_errors(reference, basis):
     molecule = (reference["exact_numbers"], reference["exact_positions"])
     row = mk.SOAP(**options, radial_basis=basis).fit_transform([molecule])[0]
     close(row, reference[f"exact {basis}"], 1e-11)
-
-
-@pytest.mark.parametrize(("r_cut", "n_max", "degree"), [(5, 8, 0), (5, 6, 12), (6, 10, 6)])
-def test_gaussian_type_is_orthonormal(r_cut, n_max, degree):
-    alpha, matrix = gaussian_type(r_cut, n_max, degree)
-    np.testing.assert_array_equal(matrix, matrix.T)
-    overlap = 0.5 * half_gamma(degree) * np.add.outer(alpha, alpha) ** -(degree + 1.5)
-    # Rounding errors of this product, not of the matrix, which is exact.
-    bound = 1e-15 * np.abs(matrix) @ np.abs(overlap) @ np.abs(matrix)
-    assert (np.abs(matrix @ overlap @ matrix - np.eye(n_max)) < bound).all()
-
-
-@pytest.mark.parametrize("degree", [0, 1, 8, 20, 30])
-def test_modified_spherical_bessel(degree):
-    x = np.linspace(0.5, 400, 2000)
-    expected = np.sqrt(np.pi / (2 * x)) * ive(degree + 0.5, x) / x**degree
-    np.testing.assert_allclose(_bessel(degree, x), expected, rtol=1e-13, atol=0)
-
-
-def test_spherical_bessel():
-    x = np.linspace(1e-3, 150, 4000)
-    for degree in (0, 1, 2, 3, 7, 20, 31):
-        expected = spherical_jn(degree, x)
-        np.testing.assert_allclose(spherical_bessel(degree, x), expected, rtol=0, atol=2e-14)
-    zeros = bessel_zeros(30, 20)
-    assert zeros.shape == (31, 20)
-    # None is left out: they are more than 3 apart, and less than 4 beyond the first few.
-    steps = np.diff(zeros, axis=1)
-    assert (steps > np.pi - 1e-9).all()
-    for degree, row in enumerate(zeros):
-        values = spherical_jn(degree, np.linspace(degree + 1, row[-1] + 0.1, 4000))
-        assert np.count_nonzero(values[1:] * values[:-1] < 0) == 20
-        np.testing.assert_allclose(spherical_jn(degree, row), 0, atol=1e-14)
-
-
-@pytest.mark.parametrize(("n_max", "l_max"), [(1, 0), (8, 6), (20, 3), (3, 30)])
-def test_laplacian_eigenstates_are_orthonormal(n_max, l_max):
-    points, weights, functions = laplacian_eigenstates(5.0, n_max, l_max, 200)
-    for of_degree in functions:
-        overlap = (of_degree * weights * points**2) @ of_degree.T
-        np.testing.assert_allclose(overlap, np.eye(n_max), rtol=0, atol=2e-12)
-
-
-@pytest.mark.parametrize("basis", ["polynomial", "laplacian_eigenstates"])
-@pytest.mark.parametrize(("sigma", "r_cut"), [(0.2, 3.0), (0.5, 5.0), (1.0, 4.0)])
-def test_table_against_direct_integrals(basis, sigma, r_cut):
-    n_max, l_max, reach = 4, 4, r_cut + 3.717 * sigma
-    table, spacing = radial_table(basis, r_cut, n_max, l_max, sigma, reach)
-    r = np.random.default_rng(1).uniform(0.3, reach, 60)
-    interval = (r / spacing).astype(int)
-    t = 2 * (r / spacing - interval) - 1
-    powers = t[:, None] ** np.arange(8)
-    slopes = np.arange(1, 8) * powers[:, :-1] * 2 / spacing
-    for degree in range(l_max + 1):
-        pieces = table[interval, :, degree]
-        values = np.einsum("rd,rdn->nr", powers, pieces)
-        slope = np.einsum("rd,rdn->nr", slopes, pieces[:, 1:])
-        slope = slope * r**degree + degree * r ** (degree - 1.0) * values
-
-        def direct(at, degree=degree):
-            return RADIAL_BASES[basis](at, r_cut, n_max, degree, sigma)
-
-        close(values * r**degree, direct(r), 1e-9)
-        # The derivative without subtraction: the imaginary part of a step that is imaginary.
-        close(slope, direct(r + 1e-30j).imag / 1e-30, 1e-7)
 
 
 def test_normalize(structures):
@@ -271,16 +187,6 @@ def test_symmetries_and_batches(structures, combination):
     np.testing.assert_array_equal(rows, alone)
     narrow = mk.SOAP(**model.get_params() | {"dtype": "float32"}).fit_transform(structures)
     np.testing.assert_array_equal(narrow, rows.astype(np.float32))
-
-
-@pytest.mark.parametrize("average", [None, "sum", "inner"])
-@pytest.mark.parametrize("combination", COMBINATIONS)
-def test_same_bits_for_any_number_of_threads(structures, combination, average):
-    batch = mk.Structures.concatenate([structures] * 5)
-    options = SMALL | options_of(combination) | {"average": average}
-    one, *more = [mk.SOAP(**options, n_threads=n).fit_transform(batch) for n in (1, 2, 7)]
-    for other in more:
-        np.testing.assert_array_equal(other, one)
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS)

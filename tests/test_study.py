@@ -11,26 +11,9 @@ from molkern.regression import DEFAULT_ALPHAS, KernelRidge, Similarity, default_
 from molkern.regression.validation import alpha_of_larger_set
 from molkern.study import Result, accuracy, compare, make_splits
 from molkern.study.models import default_representations, label, representation, specification
+from study_data import chains
 
 SECONDS = [f"seconds_{stage}" for stage in ("representation", "kernel", "tune", "fit", "predict")]
-
-
-def chains(n=60, seed=0, **changes):
-    """Bent chains of H, C and O; the energy is a sum over pairs and over atoms."""
-    rng = np.random.default_rng(seed)
-    pairs, energies = [], []
-    for _ in range(n):
-        numbers = rng.choice([1, 6, 8], rng.integers(3, 6))
-        steps = np.stack([rng.uniform(0.9, 1.5, len(numbers)), rng.normal(size=len(numbers))], 1)
-        positions = np.pad(np.cumsum(steps, axis=0), ((0, 0), (0, 1)))
-        distances = np.linalg.norm(positions[:, None] - positions, axis=-1)
-        energies.append(np.exp(-distances).sum() - 2.0 * numbers.sum())
-        pairs.append((numbers, positions))
-    structures = mk.Structures.from_arrays(pairs)
-    given = {"targets": {"energy": np.array(energies)}, "units": {"energy": "eV"}, **changes}
-    return Dataset(
-        "chains", structures, given.pop("targets"), given.pop("units"), "energy", **given
-    )
 
 
 def values(frame):
@@ -175,16 +158,6 @@ def test_default_baseline():
         extensive=frozenset({"energy"}),
     )  # fmt: skip
     assert set(accuracy(isomers, "bag_of_bonds", sizes=[10]).frame["baseline"]) == {"mean"}
-
-
-def test_missing_labels_are_left_out_and_noted():
-    data = chains()
-    energy = data.targets["energy"].copy()
-    energy[[3, 5, 8]] = np.nan
-    partial = data.replace(targets={"energy": energy}, folds=(np.arange(6), np.arange(6, 60)))
-    result = accuracy(partial, "bag_of_bonds", sizes=[4], cv=2)
-    assert result.notes[0] == "3 of 60 structures have no finite energy and were left out"
-    assert sorted(result.frame["n_test"]) == [4, 53]
 
 
 def test_duplicates():
@@ -347,44 +320,6 @@ def test_empty_or_repeated_models_raise():
         compare(chains(), ["acsf", "bag_of_bonds", mk.BagOfBonds()])
     with pytest.raises(ValueError, match="kernels: expected different ones, found twice: gaussian"):
         compare(chains(), ["bag_of_bonds"], kernels=["gaussian", "gaussian"])
-
-
-def test_labels_that_are_all_the_same_raise():
-    flat = chains().replace(targets={"energy": np.full(60, -1.5)})
-    message = "all 60 structures of 'chains' have the same energy, -1.5: there is nothing to learn"
-    with pytest.raises(ValueError, match=message):
-        accuracy(flat, "bag_of_bonds")
-
-
-def test_errors_of_rounding_are_noted():
-    data = chains()
-    counts = data.structures.composition()
-    linear = data.replace(targets={"energy": counts @ [1.5, -2.0, 30.0]})
-    options = {"kernel": "gaussian", "sizes": [40], "seeds": [0]}
-    result = accuracy(linear, "bag_of_bonds", baseline="elements", **options)
-    (note,) = [note for note in result.notes if "rounding" in note]
-    assert "the baseline 'elements' or a model is exact, and neither slopes nor the order" in note
-    other = accuracy(linear, "bag_of_bonds", baseline="mean", **options)
-    assert not any("rounding" in note for note in other.notes)
-
-
-def test_widths_at_the_end_of_their_grid_are_noted(monkeypatch):
-    data, options = chains(), {"kernels": ["gaussian"], "sizes": [20, 40], "seeds": [0]}
-    names = ["bag_of_bonds", "coulomb_matrix"]
-    for grid, which in (((1e4, 1e5), "smallest"), ((1e-2, 1e-1), "largest")):
-        monkeypatch.setattr("molkern.study.tasks.default_sigmas", lambda _, grid=grid: grid)
-        result = compare(data, names, **options)
-        chosen = result.frame.query("n_train == 40")["sigma"].tolist()
-        assert chosen == [grid[which == "largest"]] * 2
-        assert result.notes == (
-            "sigma at N = 40 is at an end of its grid, beyond which nothing was tried, and a "
-            f"better one may be there: Bag of bonds, gaussian ({which}, 1 of 1 runs); Coulomb "
-            f"matrix (sorted), gaussian ({which}, 1 of 1 runs)",
-        )
-    monkeypatch.setattr("molkern.study.tasks.default_sigmas", lambda _: (1e-2, 20.0, 1e9))
-    result = compare(data, names, **options)
-    assert set(result.frame["sigma"]) == {20.0}
-    assert result.notes == ()
 
 
 def test_ten_structures_are_enough():

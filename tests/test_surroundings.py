@@ -144,6 +144,29 @@ def test_unknown_species_are_listed(cls, parameters, molecules):
 
 
 @every_local_model
+def test_wrong_centers_and_out_raise(cls, parameters, structures):
+    model = fitted(cls, parameters, ELEMENTS)
+    with pytest.raises(ValueError, match="species: molecule 1 has F, Cl; expected some of H, C"):
+        model.transform([([1], [[0.0, 0, 0]]), ([9, 17], [[0.0, 0, 0], [2, 0, 0]])])
+    n = n_rows(model, structures)
+    gX = cotangent(model, structures)
+    for centers in ([3, 1], [-1], [structures.n_atoms]):
+        for call in (
+            lambda c: model.transform(structures, centers=c),
+            lambda c: model.jacobian(structures, centers=c),
+        ):
+            with pytest.raises(ValueError, match="centers: expected ascending rows below"):
+                call(centers)
+        some = gX[: len(centers)] if is_atomic(model) else gX
+        with pytest.raises(ValueError, match="centers: expected ascending rows below"):
+            model.vjp(structures, some, centers=centers)
+    with pytest.raises(ValueError, match="centers: expected a list of rows, found float64"):
+        model.transform(structures, centers=[0.5])
+    with pytest.raises(ValueError, match=rf"out: expected shape \({n}, \d+\) and type float64"):
+        model.transform(structures, out=np.empty((2, 2)))
+
+
+@every_local_model
 def test_order_and_spelling_of_species(cls, parameters, structures):
     expected = fitted(cls, parameters, ELEMENTS).transform(structures)
     for species in (["S", "O", "N", "C", "H"], ELEMENTS[::-1], np.array(ELEMENTS)):
@@ -353,21 +376,6 @@ def test_callers_weights_changed_after_fit_do_not_matter():
     expected = model.transform(water)
     weighting["c"] = 5.0
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(water), expected)
-
-
-def test_wrong_types_are_named():
-    water = [([8, 1, 1], np.eye(3))]
-    model = mk.ACSF(g2=[(1.0, 1.0)]).fit(water)
-    X = model.transform(water)
-    with pytest.raises(TypeError, match="strain: expected True or False, found 'no'"):
-        model.vjp(water, X, strain="no")
-    with pytest.raises(TypeError, match="compact: expected True or False, found 'no'"):
-        model.jacobian(water, compact="no")
-    with pytest.raises(ValueError, match=r"average: expected None, .* found \['sum'\]"):
-        mk.ACSF(g2=[(1.0, 1.0)], average=["sum"]).fit(water)
-    for r_cut in (None, "5", [5.0], True):
-        with pytest.raises(TypeError, match="r_cut: expected a number, found"):
-            neighbor_list(water, r_cut)
 
 
 def test_blocks_count_from_the_end_too():

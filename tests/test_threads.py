@@ -1,6 +1,7 @@
 """Threads: the same numbers for any number of them, forks, and many callers at once."""
 
 import functools
+import itertools
 import multiprocessing
 import os
 import subprocess
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 import molkern as mk
+from acsf_definition import OPTIONS
 from all_representations import DTYPES, ELEMENTS, MODELS, cotangent, every_model, is_local
+from soap_definition import COMBINATIONS, RADIAL_BASES, SMALL, options_of
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +35,36 @@ def test_representations_are_bitwise_equal(cls, parameters, dtype, many):
     def results(n_threads):
         model = cls(**parameters, dtype=dtype, n_threads=n_threads).fit(batch)
         yield model.transform(batch)
-        yield model.vjp(batch, cotangent(model, batch))
+        gX = cotangent(model, batch)
+        yield from model.vjp(batch, gX, strain=True) if is_local(cls) else [model.vjp(batch, gX)]
         yield model.jacobian(batch[:30]).values
 
     expected = list(results(1))
     for n_threads in (2, 7, None):
         for result, wanted in zip(results(n_threads), expected, strict=True):
             np.testing.assert_array_equal(result, wanted)
+
+
+LOCAL_OPTIONS = [
+    *((mk.ACSF, OPTIONS | {"average": average}) for average in (None, "sum", "mean")),
+    *(
+        (mk.SOAP, SMALL | {"average": average, "radial_basis": basis})
+        for average, basis in itertools.product([None, "sum", "mean", "inner"], RADIAL_BASES)
+    ),
+    *(
+        (mk.SOAP, SMALL | options_of(combination) | {"average": average})
+        for average, combination in itertools.product([None, "sum", "inner"], COMBINATIONS)
+    ),
+]
+
+
+@pytest.mark.parametrize(("cls", "parameters"), LOCAL_OPTIONS)
+def test_every_option_of_atoms_is_bitwise_equal(cls, parameters, structures):
+    batch = mk.Structures.concatenate([structures[[0, 4, 6, 8]]] * 8)
+    model = cls(**parameters).fit(batch)
+    one, *more = [model.set_params(n_threads=n).transform(batch) for n in (1, 2, 7)]
+    for other in more:
+        np.testing.assert_array_equal(other, one)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
