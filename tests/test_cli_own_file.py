@@ -11,7 +11,7 @@ from molkern.study import Measurements, Result
 pytestmark = pytest.mark.usefixtures("own_folders")
 
 NAMES = ["CH4", "NH3", "H2O", "C2H6", "CH3OH", "C2H4", "H2CO", "HCN"]
-FEW = ["--representations", "bag_of_bonds", "--kernels", "laplacian", "--seeds", "0"]
+FEW = ["--representations", "bag_of_bonds", "--kernels", "laplacian", "--seeds", "0", "--no-cost"]
 
 
 def frames(n):
@@ -52,7 +52,7 @@ def test_report_of_500_molecules_in_one_command(tmp_path, capsys):
 
 def test_cost_can_be_left_out(tmp_path, capsys):
     write("mine.xyz", frames(40))
-    words = shown(capsys, "mine.xyz", *FEW, "--no-cost")
+    words = shown(capsys, "mine.xyz", *FEW)
     assert "Recommended" not in words
     assert not (tmp_path / "molkern-report" / "mine" / "costs.json").exists()
 

@@ -14,13 +14,13 @@ from molkern.neighbors import neighbor_list
 TRICLINIC = np.array([[4.0, 0.3, -0.2], [1.5, 3.5, 0.1], [-0.7, 0.9, 5.0]])
 
 
-def random_structure(seed, n, cell=None, pbc=False, spread=6.0):
+def random_structure(seed, n, cell=None, pbc=False, spread=6.0, beyond=1.5):
     random = np.random.default_rng(seed)
     if cell is None:
         positions = random.uniform(0, spread, (n, 3))
     else:
         # Outside of the cell, too.
-        positions = random.uniform(-1.5, 2.5, (n, 3)) @ cell
+        positions = random.uniform(-beyond, 1 + beyond, (n, 3)) @ cell
     return Atoms(random.choice([1, 6, 8], n), positions, cell=cell, pbc=pbc)
 
 
@@ -71,8 +71,9 @@ CASES = {
               cell=[[3, 0, 0], [1, 3, 0], [0, 0, 0]], pbc=[1, 1, 0]), 4.0),
     "left-handed": (random_structure(7, 8, TRICLINIC[[1, 0, 2]], True), 3.0),
     "cell without periodicity": (random_structure(8, 10, TRICLINIC, False), 3.0),
-    "large cell": (random_structure(9, 300, np.diag([14.0, 16.0, 20.0]), True), 3.0),
-    "large slab": (random_structure(10, 400, np.diag([20.0, 22.0, 9.0]), [True, True, False]), 3.0),
+    "large cell": (random_structure(9, 300, np.diag([14.0, 16.0, 20.0]), True, beyond=0.3), 3.0),
+    "large slab": (
+        random_structure(10, 400, np.diag([20.0, 22, 9]), [True, True, False], beyond=0.3), 3.0),
 }  # fmt: skip
 
 

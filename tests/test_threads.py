@@ -15,6 +15,7 @@ import pytest
 import molkern as mk
 from acsf_definition import OPTIONS
 from all_representations import DTYPES, ELEMENTS, MODELS, cotangent, every_model, is_local
+from molkern import _core
 from soap_definition import COMBINATIONS, RADIAL_BASES, SMALL, options_of
 
 
@@ -79,6 +80,15 @@ def test_kernels_are_bitwise_equal(name, dtype, n_copies):
         for n_threads in (2, 7, None):
             result = kernel(x, other, sigma=[2.0, 9.0], n_copies=n_copies, n_threads=n_threads)
             np.testing.assert_array_equal(result, expected)
+
+
+def test_more_threads_than_can_be_started():
+    """A request far above the cores is met with fewer, and with the same result."""
+    x = np.random.default_rng(0).normal(size=(2000, 5))
+    limit = max(64, 4 * os.cpu_count())
+    assert 1 <= _core.threads_in_use(4096) <= limit
+    expected = mk.kernels.laplacian(x, sigma=1.0, n_threads=1)
+    np.testing.assert_array_equal(mk.kernels.laplacian(x, sigma=1.0, n_threads=4096), expected)
 
 
 def test_laplacian_of_two_rows_does_not_depend_on_the_others():
