@@ -24,7 +24,10 @@ def checked_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 
 
 def checked_threads(n_threads: int | None) -> int | None:
-    """Raise unless ``n_threads`` is None or an integer from 1 to 4096."""
+    """Raise unless ``n_threads`` is None or an integer from 1 to 4096.
+
+    The compiled module starts 64, or four for each core, at most.
+    """
     if n_threads is None:
         return None
     message = f"n_threads: expected None or an integer from 1 to 4096, found {n_threads!r}"

@@ -14,8 +14,8 @@ from molkern.study.tasks import Fits, Job, Plan, Tune, compute
 __all__ = ["run"]
 
 _AT_ENDS = (
-    "sigma at N = {} is at an end of its grid, beyond which nothing was tried, and a better one "
-    "may be there: {}"
+    "sigma at N = {} is at an end of its grid, beyond which nothing was tried: {}. The largest is "
+    "512 times the median distance, where kernels hardly change with sigma any more"
 )
 
 
