@@ -50,6 +50,33 @@ def test_report_of_500_molecules_in_one_command(tmp_path, capsys):
     assert "Cost of each representation" in page
 
 
+def test_tested_on_larger_molecules(tmp_path, capsys):
+    write("mine.xyz", [atoms for atoms in frames(400) if atoms.symbols.formula != "CHN"])
+    split = ["--split", "heavy_atoms:1", "--sizes", "20,80"]
+    words = shown(capsys, "mine.xyz", *FEW, *split)
+    assert "structures of up to 1 heavy atom" in words
+    assert "Mean absolute error on larger structures" in words
+    folder = tmp_path / "molkern-report" / "mine-heavy_atoms_1"
+    costs = Measurements.load(folder / "costs.json")
+    assert Result.load(folder / "results.json").metadata["split"] == "heavy_atoms:1"
+    # What is measured are the same training sets.
+    rows = costs.frame.query("operation == 'train' and n_train == 80")
+    assert rows["n_atoms"].max() <= 80 * 5
+
+
+def test_wrong_split_of_a_file(capsys):
+    write("mine.xyz", frames(60))
+    for split, message in [
+        ("size", "split: expected heavy_atoms, heavy_atoms:<number>, energy or"),
+        (
+            "heavy_atoms:2",
+            "split: heavy_atoms:2: 60 structures of 'mine' to learn from and 0 larger",
+        ),
+    ]:
+        assert message in shown(capsys, "mine.xyz", *FEW, "--split", split, code=2)
+    assert "--split: needs DATA" in shown(capsys, "--split", "energy", code=2)
+
+
 def test_cost_can_be_left_out(tmp_path, capsys):
     write("mine.xyz", frames(40))
     words = shown(capsys, "mine.xyz", *FEW)

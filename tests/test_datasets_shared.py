@@ -252,6 +252,7 @@ def test_ani1_is_the_same_from_h5(original):
     packed, h5 = load("ani1-s01"), load(original / "ani_gdb_s01.h5")
     assert h5.structures == packed.structures
     np.testing.assert_array_equal(h5.targets["energy"], packed.targets["energy"])
+    np.testing.assert_array_equal(h5.molecules, packed.molecules)
     assert h5.verified.startswith("SHA-256")
 
 

@@ -153,6 +153,7 @@ class TestHDF5:
         assert len(dataset) == 6
         expected = [6, 1, 17] * 3 + [1, 1] * 3
         np.testing.assert_array_equal(dataset.structures.numbers, expected)
+        assert dataset.molecules.tolist() == [0, 0, 0, 1, 1, 1]
         with h5py.File(path) as file:
             energies = [*file["gdb11_s01/a-0/energies"][:], *file["gdb11_s01/a-1/energies"][:]]
         np.testing.assert_array_equal(dataset.targets["energy"], energies)

@@ -70,6 +70,7 @@ def test_same_as_the_call(folder):
         ('data = "qm7"\nsizes = [true]', r"sizes must be a list of integers, found \[True\]"),
         ('data = "qm7"\nkernels = [1]', "kernels must be a list of names"),
         ('data = "qm7"\nn_tune = "many"', "n_tune must be an integer, found 'many'"),
+        ('data = "qm7"\nsplit = 6', "split must be text, found 6"),
         ("data = 7", "data must be a name or path, found 7"),
     ],
 )
@@ -78,6 +79,13 @@ def test_wrong_file_raises(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_study(path)
+
+
+def test_split_of_a_file(folder):
+    (folder / "study.toml").write_text(STUDY + 'split = "energy:0.6"\n')
+    result = run(folder / "study.toml")
+    assert set(result.frame["split"]) == {"energy:0.6"}
+    assert set(result.frame["n_test"]) == {16}
 
 
 def test_missing_file_raises(tmp_path):

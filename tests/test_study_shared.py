@@ -5,6 +5,7 @@ import pytest
 
 from molkern.datasets import load
 from molkern.study import accuracy, compare, make_splits
+from molkern.study.extrapolation import heavy_atoms
 
 # Nearly twice what was measured (fold 0; the largest of five folds is 20 % above it): a wrong
 # unit, a wrong order of rows or a leak of labels changes more than that.
@@ -36,6 +37,49 @@ def test_qm7_has_the_known_errors_on_its_official_folds():
     assert ((slopes > -0.8) & (slopes < -0.35)).all()
     # Without the baseline's help the labels spread by hundreds of kcal/mol.
     assert np.abs(qm7.targets["energy"] - qm7.targets["energy"].mean()).mean() > 150
+
+
+def test_qm7_learns_from_small_molecules():
+    qm7 = load("qm7")
+    frame = accuracy(qm7, "bag_of_bonds", sizes=[100, 1000], seeds=[0], split="heavy_atoms:6").frame
+    assert set(frame["n_test"]) == {5998}
+    # Measured: 17.3 and 12.4 kcal/mol, 2.5 and 1.8 for each of 7 atoms.
+    np.testing.assert_allclose(frame["mae"], 7 * frame["mae_per_heavy_atom"], rtol=1e-12)
+    assert 3 < frame["mae"].iloc[1] < frame["mae"].iloc[0] < 35
+
+
+def test_qm9_learns_from_small_molecules():
+    qm9 = load("qm9", property="G4MP2_atomization")
+    qm9 = qm9.select(np.isfinite(qm9.targets["G4MP2_atomization"]))
+    splits = make_splits(qm9, [0, 1], "heavy_atoms:7")
+    for split in splits:
+        assert (len(split.train), len(split.test)) == (3752, 10_000)
+        sizes = heavy_atoms(qm9.structures)
+        assert sizes[split.train].max() == 7
+        assert set(sizes[split.test]) == {8, 9}
+        assert set(qm9.structures[split.train[:5]].species) == {1, 6, 7, 8, 9}
+    assert set(splits[0].test) != set(splits[1].test)
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "molecules"), [("ani1-s01", 10_800, 3), ("ani1-s02", 17_109, 3)]
+)
+def test_ani1_learns_from_low_energies(name, n, molecules):
+    data = load(name)
+    assert len(np.unique(data.molecules)) == molecules
+    (split,) = make_splits(data, [0], "energy")
+    assert abs(len(split.train) - n / 2) <= molecules
+    energy = data.targets["energy"]
+    for molecule in np.unique(data.molecules):
+        low, high = (
+            energy[part[data.molecules[part] == molecule]] for part in (split.train, split.test)
+        )
+        assert low.max() < high.min()
+        # The file's molecules are those that the atoms tell.
+        numbers = data.structures[data.molecules == molecule].numbers.reshape(
+            len(low) + len(high), -1
+        )
+        assert (numbers == numbers[0]).all()
 
 
 def test_qm7_default_baseline_is_by_elements():

@@ -70,14 +70,23 @@ _BASELINE = (
     "none, mean or elements. Default: elements for an extensive energy of molecules of different "
     "composition, else mean."
 )
+_SPLIT = (
+    "Tested beyond what is learnt from: heavy_atoms:6, structures of up to 6 atoms other than "
+    "hydrogen to learn from and larger ones to be tested on; energy:0.5, that share of each "
+    "molecule's structures to learn from which is lowest in energy. Without the number: one heavy "
+    "atom fewer than the largest has; a half. Default: official folds or splits, else a fifth "
+    "drawn for each seed."
+)
 _N_THREADS = (
     "Of each worker. Default: all allowed cores, shared by --workers; with --dask those that its "
     "workers have."
 )
 _OUT = (
     "Folder of the report; an existing report there is replaced. Default: molkern-report/<data>, "
-    "or molkern-report/<data>-<property> for another property than the usual one."
+    "or molkern-report/<data>-<property> for another property than the usual one; with --split "
+    "that follows, too."
 )
+_STORE = "Folder of finished results. Default: <out>/store."
 # What makes the comparison without DATA quick; every option can be given all the same.
 _QUICK = {"sizes": [100, 200, 500, 1000], "n_tune": 500}
 _N_TUNE = 2000
@@ -186,14 +195,13 @@ def compare(
     sizes: Annotated[str | None, typer.Option(help=_SIZES)] = None,
     seeds: Annotated[str | None, typer.Option(help=_SEEDS)] = None,
     baseline: Annotated[str | None, typer.Option(help=_BASELINE)] = None,
+    split: Annotated[str | None, typer.Option(help=_SPLIT)] = None,
     n_tune: Annotated[
         int | None,
         typer.Option(help="Largest size at which sigma and alpha are chosen. Default: 2000."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help=_OUT)] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder of finished results. Default: <out>/store.")
-    ] = None,
+    store: Annotated[Path | None, typer.Option(help=_STORE)] = None,
     n_threads: Annotated[int | None, typer.Option(help=_N_THREADS)] = None,
     workers: Annotated[int | None, typer.Option(help=WORKERS)] = None,
     dask: Annotated[str | None, typer.Option(help=DASK)] = None,
@@ -214,6 +222,7 @@ def compare(
         "sizes": integers("sizes", sizes, 1),
         "seeds": integers("seeds", seeds, 0),
         "baseline": one_of("baseline", baseline, ["none", "mean", "elements"]),
+        "split": split,
         "n_tune": at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
         "n_threads": at_least("n-threads", n_threads, 1),
         "executor": executor(workers, dask),
@@ -221,21 +230,21 @@ def compare(
     }
     if data is None:
         options |= {name: options[name] or value for name, value in _QUICK.items()}
-        _only_with_data({"property": property, "unit": unit, "length-unit": length_unit})
+        _only_with_data(property=property, unit=unit, length_unit=length_unit, split=split)
         _compare_embedded(chosen, options, out or Path(_REPORTS), store)
         return
     options["n_tune"] = options["n_tune"] or _N_TUNE
     dataset = _load(data, property, unit, length_unit)
-    folder = out or Path(_REPORTS) / _folder_name(dataset, property)
+    folder = out or Path(_REPORTS) / _folder_name(dataset, property, split)
     _compare_one(dataset, chosen, options, folder, store)
 
 
-def _only_with_data(given: dict[str, str | None]) -> None:
+def _only_with_data(**given: str | None) -> None:
     for name, value in given.items():
         if value is not None:
             raise ValueError(
-                f"--{name}: needs DATA, a name or a file; without it the data sets that come with "
-                "the package are compared"
+                f"--{name.replace('_', '-')}: needs DATA, a name or a file; without it the data "
+                "sets that come with the package are compared"
             )
 
 
@@ -343,8 +352,8 @@ def _load(data: str, property: str | None, unit: str | None, length_unit: str | 
     return dataset
 
 
-def _folder_name(dataset: Dataset, property: str | None) -> str:
-    """Name of the data; with a property that is not the usual one, its name too."""
+def _folder_name(dataset: Dataset, property: str | None, split: str | None) -> str:
+    """Name of the data; with a property that is not the usual one, its name too; the split."""
     from molkern.datasets.registry import ENTRIES
 
     name = dataset.name
@@ -353,4 +362,6 @@ def _folder_name(dataset: Dataset, property: str | None) -> str:
         scalars = [key for key, values in dataset.targets.items() if values.ndim == 1]
         if dataset.default_target != usual and scalars != [dataset.default_target]:
             name = f"{name}-{dataset.default_target}"
+    if split is not None:
+        name = f"{name}-{split}"
     return re.sub(r"[^\w.+-]", "_", name)

@@ -125,6 +125,7 @@ def notes(lines: Sequence[str]) -> None:
 def show(result: Result, files: Sequence[Path], costs: Measurements | None = None) -> None:
     """The result of a comparison: table, words, and where the files are."""
     from molkern import report
+    from molkern.report.curves import beyond
     from molkern.report.tradeoff import MARK
 
     console = _console()
@@ -132,7 +133,7 @@ def show(result: Result, files: Sequence[Path], costs: Measurements | None = Non
     columns = _fitting({name: [name, *rows[name]] for name in rows.columns}, console.width)
     unit = result.frame["unit"].iloc[0]
     unit = "unit unknown" if unit == "unknown" else unit
-    title = f"Mean absolute error, {unit}"
+    title = f"Mean absolute error{beyond(result)}, {unit}"
     if rows["Model"].str.startswith(MARK).any():
         title += f"; {MARK}: recommended"
     _table(console, rows[columns], title)

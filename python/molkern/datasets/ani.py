@@ -37,7 +37,7 @@ def read_packed(path: Path) -> Dataset:
     -------
     Dataset
         ``energy`` in hartree, total energies, wB97x/6-31G(d); COMP6 also ``forces`` in
-        hartree/angstrom, with the sign turned to that of a force.
+        hartree/angstrom, with the sign turned to that of a force. ``molecules`` as in the file.
     """
     keys = ["R", "offsets", "mol_index", "mol_Z", "mol_offsets", "E"]
     has_gradient = "F" in npz_keys(path)
@@ -47,7 +47,8 @@ def read_packed(path: Path) -> Dataset:
     targets = {"energy": arrays["E"].astype(np.float64)}
     if has_gradient:
         targets["forces"] = -arrays["F"].astype(np.float64)
-    return _dataset(path, structures, targets, "hartree", ())
+    molecules = arrays["mol_index"].astype(np.int64)
+    return _dataset(path, structures, targets, "hartree", ()).replace(molecules=molecules)
 
 
 def _numbers_of_conformers(path: Path, arrays: Arrays) -> npt.NDArray[Any]:
@@ -107,6 +108,7 @@ def read_h5(path: Path) -> Dataset:
     Dataset
         ``energies`` become ``energy``. In hartree if the groups are named and laid out as those of
         ANI-1 or COMP6, else unknown. The high-energy groups ``coordinatesHE`` are left out.
+        ``molecules``: the conformers of a group are those of one molecule.
 
     Raises
     ------
@@ -139,7 +141,9 @@ def read_h5(path: Path) -> Dataset:
         targets = {name: targets[name] for name in ("energy", "forces")}
         notes = ()
     structures = Structures.concatenate(batches)
-    return _dataset(path, structures, targets, "hartree" if known else UNKNOWN, notes)
+    molecules = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
+    dataset = _dataset(path, structures, targets, "hartree" if known else UNKNOWN, notes)
+    return dataset.replace(molecules=molecules)
 
 
 def _conformers(path: Path, group: Any) -> tuple[Structures, dict[str, npt.NDArray[Any]]]:

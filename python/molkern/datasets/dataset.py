@@ -53,6 +53,8 @@ class Dataset:
         What was converted, left out or assumed on the way.
     extensive : frozenset of str
         Targets that are extensive energies.
+    molecules : ndarray of int64, or None
+        Number of the molecule that each structure is a conformer of, where the data say so.
     unused : dict of str to str
         Arrays or words of a user's file that could have been meant as targets, and why they are
         none.
@@ -71,6 +73,7 @@ class Dataset:
     verified: str = "not verified: made in memory"
     notes: tuple[str, ...] = ()
     extensive: frozenset[str] = frozenset()
+    molecules: Index | None = None
     unused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,6 +95,11 @@ class Dataset:
                 )
             if name not in self.units:
                 raise ValueError(f"units: no unit for target {name!r}")
+        if self.molecules is not None and self.molecules.shape != (n,):
+            raise ValueError(
+                f"molecules: expected one number for each of {n} structures, found shape "
+                f"{self.molecules.shape}"
+            )
         if self.default_target and self.default_target not in self.targets:
             raise ValueError(
                 f"default_target: {self.default_target!r} is not among {sorted(self.targets)}"
@@ -154,7 +162,10 @@ class Dataset:
         splits = None
         if self.splits is not None and not repeated:
             splits = tuple((moved(train), moved(test)) for train, test in self.splits)
-        return self.replace(structures=subset, targets=targets, folds=folds, splits=splits)
+        molecules = None if self.molecules is None else self.molecules[chosen]
+        return self.replace(
+            structures=subset, targets=targets, folds=folds, splits=splits, molecules=molecules
+        )
 
 
 def _numbers(name: str, values: Any) -> npt.NDArray[np.float64]:

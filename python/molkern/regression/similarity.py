@@ -148,6 +148,9 @@ class Similarity:
     n_threads : int, optional
     max_bytes : int, default=2 GiB
         Largest matrix, or stack of matrices, that is kept.
+    share : bool, default=True
+        Whether a matrix of all rows may be kept. The values do not depend on it, but for the
+        rounding of sums in another order.
     """
 
     def __init__(
@@ -158,12 +161,13 @@ class Similarity:
         n_copies: int = 1,
         n_threads: int | None = None,
         max_bytes: int = MAX_BYTES,
+        share: bool = True,
     ) -> None:
         # With one set of centres the values do not depend on which rows are asked for, but for the
         # rounding of sums in another order.
         self.X = X.with_centres(n_threads) if isinstance(X, AtomFeatures) else X
         self.kernel, self.n_copies = check_kernel(kernel), n_copies
-        self.n_threads, self.max_bytes = n_threads, max_bytes
+        self.n_threads, self.max_bytes, self.share = n_threads, max_bytes, share
         self._distances: Floats | None = None
         self._held: dict[float, Floats] = {}
         self._places = np.arange(0)  # of every row in the matrices held
@@ -176,7 +180,7 @@ class Similarity:
     @property
     def shares_distances(self) -> bool:
         """Whether one distance matrix of all rows serves every request."""
-        return self.by_distance and 8 * len(self.X) ** 2 <= self.max_bytes
+        return self.share and self.by_distance and 8 * len(self.X) ** 2 <= self.max_bytes
 
     def prepare(self) -> None:
         """Compute the shared distance matrix now, if there is to be one."""
@@ -186,7 +190,7 @@ class Similarity:
     def batches(self, sigmas: Sequence[float]) -> list[tuple[float, ...]]:
         """Groups of sigmas whose kernel matrices can be held at one time."""
         size = self.max_bytes // max(1, 8 * len(self.X) ** 2)
-        if self.by_distance or size == 0:
+        if self.by_distance or size == 0 or not self.share:
             return [tuple(sigmas)] if len(sigmas) else []
         return [tuple(sigmas[k : k + size]) for k in range(0, len(sigmas), size)]
 
@@ -198,6 +202,8 @@ class Similarity:
         """
         held = np.arange(len(self.X)) if rows is None else rows
         if self.by_distance or 8 * len(held) ** 2 > self.max_bytes:
+            return
+        if rows is None and not self.share:
             return
         self._held = {}
         stack = self._direct(self.X if rows is None else self.X[rows], None, list(sigmas))

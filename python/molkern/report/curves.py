@@ -6,19 +6,23 @@ import numpy as np
 import pandas as pd
 
 from molkern.study import Result
+from molkern.study.extrapolation import Extrapolation
 
 __all__ = [
     "KERNEL_NAMES",
+    "beyond",
     "check",
+    "extrapolation",
     "final",
     "label",
+    "learnt_from",
     "microseconds",
     "short",
     "wins",
     "with_scatter",
 ]
 
-_ONE_VALUE = ("dataset", "property", "unit", "baseline")
+_ONE_VALUE = ("dataset", "property", "unit", "baseline", "split")
 KERNEL_NAMES = {
     "laplacian": "Laplacian",
     "gaussian": "Gaussian",
@@ -37,13 +41,13 @@ def check(result: Result) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there are no rows, if they mix data sets, properties, units or baselines, or if an error
-        is not a finite number.
+        If there are no rows, if they mix data sets, properties, units, baselines or splits, or if
+        an error is not a finite number.
     """
     if not result.rows:
         raise ValueError("result: expected at least one row, found none")
     frame = result.frame
-    for name in _ONE_VALUE:
+    for name in (name for name in _ONE_VALUE if name in frame):
         found = sorted({str(value) for value in frame[name]})
         if len(found) != 1:
             raise ValueError(f"result: expected one {name} in a report, found {found}")
@@ -55,6 +59,36 @@ def check(result: Result) -> pd.DataFrame:
             f"result: errors must be finite and not negative, row {row} has {errors[row].tolist()}"
         )
     return frame
+
+
+def extrapolation(result: Result) -> Extrapolation | None:
+    """What a comparison asked for beyond its training part; None for official or random splits."""
+    frame = result.frame
+    return Extrapolation.parse(str(frame["split"].iloc[0])) if "split" in frame else None
+
+
+def beyond(result: Result) -> str:
+    """Which structures the errors are those of, to stand after "error"; empty for a part of all.
+
+    Examples
+    --------
+    >>> beyond(Result(({"split": "heavy_atoms:6"},)))
+    ' on larger structures'
+    """
+    rule = extrapolation(result)
+    return "" if rule is None else f" {rule.tested_on}"
+
+
+def learnt_from(result: Result) -> str:
+    """Which structures are trained on, to stand after their number; empty for a part of all.
+
+    Examples
+    --------
+    >>> learnt_from(Result(({"split": "heavy_atoms:6"},)))
+    ' of up to 6 heavy atoms'
+    """
+    rule = extrapolation(result)
+    return "" if rule is None else f" of {rule.learnt_from}"
 
 
 def label(representation: str, kernel: str) -> str:
@@ -140,10 +174,14 @@ def microseconds(result: Result) -> pd.Series:
     -------
     pandas.Series
         µs, mean over the rows, index (representation, kernel): the time for all structures divided
-        by their number. NaN where the number of structures is not in ``result.metadata``, or the
-        representation was not computed.
+        by their number. NaN where their number is neither in the rows nor in ``result.metadata``,
+        or the representation was not computed.
     """
-    grouped = result.frame.groupby(["representation", "kernel"], sort=False)
-    seconds = grouped["seconds_representation"].mean()
-    n_structures = result.metadata.get("n_structures")
-    return seconds.where(seconds > 0) * (1e6 / n_structures if n_structures else np.nan)
+    frame = result.frame
+    seconds = frame["seconds_representation"].where(frame["seconds_representation"] > 0)
+    n_structures = result.metadata.get("n_structures") or np.nan
+    if "n_represented" in frame:
+        n_structures = frame["n_represented"].fillna(n_structures)
+    each = (1e6 * seconds / n_structures).rename("microseconds")
+    models = [frame["representation"], frame["kernel"]]
+    return each.groupby(models, sort=False).mean()

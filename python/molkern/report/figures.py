@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from molkern.report.curves import check, final, label, short
+from molkern.report.curves import beyond, check, final, label, learnt_from, short
 from molkern.report.style import RC, Mark, marks, number_ticks, spread
 from molkern.study import Result
 
@@ -56,8 +56,8 @@ def learning_curves(result: Result, *, narrow: bool = False) -> Figure:
             _errorbar(axes, part["n_train"], part, style[model])
         sizes = sorted({float(n) for n in table["n_train"]})
         log_axis(axes, "x", sizes[0], sizes[-1], _apart(sizes, 0.11 if narrow else 0.075))
-        axes.set_xlabel("Training structures N")
-        error_axis(axes, table, str(result.frame["unit"].iloc[0]))
+        axes.set_xlabel(f"Training structures N{learnt_from(result)}")
+        error_axis(axes, table, str(result.frame["unit"].iloc[0]), beyond(result))
         _names(axes, side, final(result), style, narrow=narrow)
     return figure
 
@@ -114,10 +114,12 @@ def log_axis(axes: Axes, which: str, low: float, high: float, ticks: Sequence[fl
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
 
 
-def error_axis(axes: Axes, table: pd.DataFrame, unit: str) -> None:
-    """A logarithmic axis for ``mae`` and ``mae_std`` of the table."""
+def error_axis(axes: Axes, table: pd.DataFrame, unit: str, tested_on: str = "") -> None:
+    """A logarithmic axis for ``mae`` and ``mae_std`` of the table; ``tested_on``: see `beyond`."""
     unit = "unit unknown" if unit == "unknown" else unit
-    axes.set_ylabel(f"Mean absolute error ({unit})")
+    small = 8.0 if _size(axes)[1] > 3.0 else 7.0  # a longer label, and how high the axes are
+    words = f"Mean absolute error{tested_on} ({unit})"
+    axes.set_ylabel(words, fontsize=small if tested_on else None)
     table = table[table["mae"] > 0]
     low, high = 0.5, 2.0
     if len(table):

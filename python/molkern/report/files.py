@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from molkern.report.curves import beyond
 from molkern.report.figures import learning_curves, saved
 from molkern.report.page import MARKED, TOTAL, page
 from molkern.report.summary import facts, measured_how, sentences
@@ -80,7 +81,8 @@ def _text(result: Result, costs: Measurements | None) -> str:
     unit = result.frame["unit"].iloc[0]
     parts = [f"# {result.frame['dataset'].iloc[0]}", *sentences(result, costs)]
     parts += [markdown(overview(result, costs))]
-    parts += [f"Errors in {unit}; N = ...: mean absolute error ± standard deviation over the runs."]
+    error = f"mean absolute error{beyond(result)} ± standard deviation over the runs"
+    parts += [f"Errors in {unit}; N = ...: {error}."]
     if costs is not None:
         parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}. {MARKED}."]
         parts += [markdown(descriptors(costs)), f"Times are {measured_how(costs)}."]

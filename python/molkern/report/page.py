@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from molkern.report.curves import check, final
+from molkern.report.curves import beyond, check, extrapolation, final
 from molkern.report.figures import learning_curves
 from molkern.report.style import INK, PAPER, RC
 from molkern.report.summary import facts, measured_how, sentences
@@ -71,7 +71,11 @@ def page(
         curves_narrow=inline(learning_curves(result, narrow=True), "d", "Learning curves"),
         many_runs=runs > 1,
         runs=runs,
-        parts=[(words, rows[names]) for words, names in _parts(rows, unit, largest, runs)],
+        tested_on=beyond(result) or " on test structures",
+        parts=[
+            (words, rows[names])
+            for words, names in _parts(rows, unit, largest, runs, beyond(result))
+        ],
         **_cost_parts(result, costs, unit),
         facts=[*facts(result, costs), *further],
         notes=[*result.notes, *(() if costs is None else costs.notes)],
@@ -110,10 +114,14 @@ def _lead(result: Result) -> str:
     n_representations, n_kernels = frame["representation"].nunique(), frame["kernel"].nunique()
     one = f"{n_representations} representation{'s' if n_representations > 1 else ''}"
     two = f"{n_kernels} kernel{'s' if n_kernels > 1 else ''}"
-    return f"{one} and {two}, kernel ridge regression of {frame['property'].iloc[0]}"
+    rule = extrapolation(result)
+    split = "" if rule is None else f": {rule.explanation}"
+    return f"{one} and {two}, kernel ridge regression of {frame['property'].iloc[0]}{split}"
 
 
-def _parts(rows: pd.DataFrame, unit: str, largest: int, runs: int) -> list[tuple[str, list[str]]]:
+def _parts(
+    rows: pd.DataFrame, unit: str, largest: int, runs: int, tested_on: str
+) -> list[tuple[str, list[str]]]:
     """The table in two parts that fit on a screen, each with its heading."""
     columns = list(rows.columns)
     unit = "unit unknown" if unit == "unknown" else unit
@@ -121,15 +129,17 @@ def _parts(rows: pd.DataFrame, unit: str, largest: int, runs: int) -> list[tuple
     scatter = f" ± standard deviation over {runs} runs" if runs > 1 else ""
     marked = f". {MARKED}" if rows["Model"].str.startswith(MARK).any() else ""
     rest = [name for name in columns if name not in sizes]
+    each = "mean absolute error for each heavy atom, " if "Per heavy atom" in rest else ""
     times = "; time to train from structures, sigma and alpha given, and to predict one structure"
     return [
         (
-            f"Mean absolute error ({unit}){scatter}, by number of training structures N{marked}",
+            f"Mean absolute error{tested_on} ({unit}){scatter}, by number of training structures "
+            f"N{marked}",
             [columns[0], *sizes],
         ),
         (
-            f"At N = {largest}: root mean square and largest error ({unit}); exponent of the "
-            "learning curve" + (times if "Train" in rest else ""),
+            f"At N = {largest}: {each}root mean square and largest error{tested_on} ({unit}); "
+            "exponent of the learning curve" + (times if "Train" in rest else ""),
             rest,
         ),
     ]

@@ -10,8 +10,11 @@ import pandas as pd
 
 from molkern.report.curves import (
     KERNEL_NAMES,
+    beyond,
     check,
+    extrapolation,
     final,
+    learnt_from,
     microseconds,
     short,
     wins,
@@ -61,14 +64,7 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     frame = check(result)
     rows = final(result)
     best, unit = rows.iloc[0], unit_words(frame["unit"].iloc[0])
-    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}"
-    words = [
-        f"With {best['n_train']} training structures, {_name(best)} has the smallest mean absolute "
-        f"error: {error}."
-        if len(rows) > 1
-        else f"With {best['n_train']} training structures, {_name(best)} has a mean absolute error "
-        f"of {error}."
-    ]
+    words = [_first(result, best, unit, several=len(rows) > 1)]
     if len(rows) > 1:
         words.append(_comparison(result, rows, unit))
     words += _gain(result, best)
@@ -79,6 +75,20 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     n_test = int(frame["n_test"].min())
     few = f"Tested on {n_test} structures only: too few to tell models apart."
     return [few, *words] if n_test < FEW else words
+
+
+def _first(result: Result, best: pd.Series, unit: str, *, several: bool) -> str:
+    """The best model and its error, and which structures that is an error of."""
+    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}"
+    if "mae_per_heavy_atom" in best:
+        error += f", {short(best['mae_per_heavy_atom'])} {unit} for each heavy atom"
+    size = (
+        f"smallest mean absolute error{beyond(result)}: "
+        if several
+        else (f"mean absolute error{beyond(result)} of ")
+    )
+    has = f"{_name(best)} has {'the' if several else 'a'} {size}{error}."
+    return f"With {best['n_train']} training structures{learnt_from(result)}, {has}"
 
 
 def _name(row: pd.Series) -> str:
@@ -179,6 +189,7 @@ def facts(result: Result, costs: Measurements | None = None) -> list[tuple[str, 
         ("Property", f"{first['property']}, unit {unit}"),
         ("Baseline", f"{first['baseline']} – {_BASELINES.get(first['baseline'], '')}".rstrip(" –")),
         ("Runs", f"{_runs(frame)}; {tests} test structures in each, never trained on"),
+        ("Split", _split(result)),
         ("Training", "nested sets: a larger one contains the smaller ones"),
         ("Parameters", _tuning(about)),
         ("Source", PurePath(str(about.get("source", ""))).name),
@@ -221,6 +232,11 @@ def _data(first: pd.Series, about: dict[str, Any]) -> str:
     n_structures = about.get("n_structures")
     count = f", {n_structures} structures" if n_structures else ""
     return f"{first['dataset']}{count}"
+
+
+def _split(result: Result) -> str:
+    rule = extrapolation(result)
+    return "" if rule is None else f"{rule} – {rule.explanation}"
 
 
 def _runs(frame: pd.DataFrame) -> str:

@@ -21,8 +21,9 @@ def table(result: Result) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``dataset``, ``property``, ``unit``, ``baseline``; the columns of ``result.summary()``;
-        ``slope`` of the model's learning curve; ``microseconds_representation`` per structure.
+        ``dataset``, ``property``, ``unit``, ``baseline`` (and ``split``); the columns of
+        ``result.summary()``; ``slope`` of the model's learning curve;
+        ``microseconds_representation`` per structure.
 
     Raises
     ------
@@ -31,7 +32,8 @@ def table(result: Result) -> pd.DataFrame:
     """
     first = check(result).iloc[0]
     rows = result.summary()
-    for place, name in enumerate(("dataset", "property", "unit", "baseline")):
+    about = [name for name in ("dataset", "property", "unit", "baseline", "split") if name in first]
+    for place, name in enumerate(about):
         rows.insert(place, name, first[name])
     rows = rows.merge(result.slopes(), on=["representation", "kernel"], how="left")
     times = microseconds(result).rename("microseconds_representation").reset_index()
@@ -51,7 +53,8 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``Model``, with costs the recommended one marked; ``N = ...`` with mean absolute error ±
-        standard deviation over the runs, in the unit of the property; ``RMSE`` and
+        standard deviation over the runs, in the unit of the property; where the split is by heavy
+        atoms, ``Per heavy atom``, the mean error divided by their number; ``RMSE`` and
         ``Largest error`` at the largest size that all models share; ``Slope``; with costs ``Train``
         and ``Predict one``, the times at that size from structures to a model with given sigma and
         alpha, and to the prediction of one structure.
@@ -76,6 +79,8 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
             if (*model, n) in summary.index:
                 found = summary.loc[(*model, n)]
                 line[f"N = {n}"] = with_scatter(found["mae"], found["mae_std"])
+        if "mae_per_heavy_atom" in row:
+            line["Per heavy atom"] = short(row["mae_per_heavy_atom"])
         line["RMSE"] = short(row["rmse"])
         line["Largest error"] = short(row["max_error"])
         line["Slope"] = _or_dash(slopes[model], "{:.2f}")

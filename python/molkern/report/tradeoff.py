@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pandas as pd
 
-from molkern.report.curves import KERNEL_NAMES, check, label, short, with_scatter
+from molkern.report.curves import (
+    KERNEL_NAMES,
+    beyond,
+    check,
+    label,
+    learnt_from,
+    short,
+    with_scatter,
+)
 from molkern.study import Measurements, Result
 
 __all__ = ["MARK", "N_PREDICTED", "front_table", "recommendation", "recommended", "tradeoff"]
@@ -100,9 +108,9 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     best = table.loc[table["mae"].idxmin()]
     take = recommended(table)
     words = [
-        f"Recommended: {_name(take)}, {take['n_train']} training structures. Mean absolute error "
-        f"{with_scatter(take['mae'], take['mae_std'])} {unit}; {seconds(take['train'])} to train, "
-        f"{seconds(take['predict'])} to predict a structure."
+        f"Recommended: {_name(take)}, {take['n_train']} training structures{learnt_from(result)}. "
+        f"Mean absolute error{beyond(result)} {with_scatter(take['mae'], take['mae_std'])} {unit}; "
+        f"{seconds(take['train'])} to train, {seconds(take['predict'])} to predict a structure."
     ]
     if (take[_KEY] != best[_KEY]).any():
         words.append(

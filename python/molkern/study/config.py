@@ -10,6 +10,7 @@
     sizes = [100, 1000, 5732]
     seeds = [0]
     baseline = "mean"
+    split = "heavy_atoms:6"         # or "energy:0.5": tested beyond what is learnt from
     n_tune = 2000
 """
 
@@ -36,6 +37,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "sizes": (list, "a list of integers"),
     "seeds": (list, "a list of integers"),
     "baseline": (str, "text"),
+    "split": (str, "text"),
     "n_tune": (int, "an integer"),
 }
 _ITEMS: dict[str, tuple[type, ...]] = {
@@ -53,7 +55,8 @@ def read_study(path: str | Path) -> dict[str, Any]:
     ----------
     path : str or Path
         A TOML file; keys: ``data`` and, optional, ``property``, ``unit``, ``representations``,
-        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``n_tune``, ``forces`` (false).
+        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``split``, ``n_tune`` (see
+        `molkern.study.compare`), ``forces`` (false).
 
     Returns
     -------

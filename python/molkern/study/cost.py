@@ -63,6 +63,7 @@ def cost(
     n_threads: int | Sequence[int] | None = None,
     property: str | None = None,
     baseline: str | None = None,
+    split: str | None = None,
     n_tune: int = 2000,
     cv: int = 5,
     max_structures: int = 1000,
@@ -105,7 +106,7 @@ def cost(
         Training sizes N. None: as in `molkern.study.compare`.
     n_threads : int or sequence of int, optional
         None: all allowed cores.
-    property, baseline, n_tune, cv
+    property, baseline, split, n_tune, cv
         As in `molkern.study.compare`.
     max_structures : int, default=1000
         Size of the sample, drawn with a fixed seed; of predictions, from the test set, whose
@@ -146,7 +147,8 @@ def cost(
         max_structures=max_structures,
         repeats=repeats,
         plan_options={
-            "sizes": sizes, "property": property, "baseline": baseline, "n_tune": n_tune, "cv": cv
+            "sizes": sizes, "property": property, "baseline": baseline, "split": split,
+            "n_tune": n_tune, "cv": cv,
         },
     )  # fmt: skip
     chosen = representations

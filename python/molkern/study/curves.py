@@ -9,6 +9,7 @@ from molkern.study import models
 from molkern.study.executor import Executor, Task
 from molkern.study.result import NOT_RECORDED
 from molkern.study.splits import Split
+from molkern.study.store import arrays_hash
 from molkern.study.tasks import Fits, Job, Plan, Tune, compute
 
 __all__ = ["run"]
@@ -124,6 +125,8 @@ class _Curve:
                 "fold": split.fold,
                 "seed": split.seed,
                 "n_tune": min(n, self.n_tune),
+                **({} if self.plan.split is None else {"split": str(self.plan.split)}),
+                "n_represented": len(self.plan.data),
                 **NOT_RECORDED,
                 **self.fitted[k, n],
             }
@@ -139,7 +142,13 @@ class _Curve:
 
     def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
         """All that decides the numbers of a task; a choice and a fit of one size differ."""
+        drawn = {}
+        if self.plan.split is not None:
+            # The data alone do not decide it: which structures are of one molecule may be stated.
+            parts = arrays_hash([split.train, split.test])
+            drawn = {"split": str(self.plan.split), "split_sha256": parts}
         return {
+            **drawn,
             "task": task,
             "data": self.plan.data_hash,
             "property": self.plan.property,

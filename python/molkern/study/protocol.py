@@ -18,6 +18,7 @@ from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel
 from molkern.study import curves, models
 from molkern.study.checks import exact, notes_on, require_spread
 from molkern.study.executor import as_executor
+from molkern.study.extrapolation import Extrapolation
 from molkern.study.progress import ProgressCallback
 from molkern.study.result import Result
 from molkern.study.splits import Split, default_sizes, make_splits
@@ -36,6 +37,7 @@ def accuracy(
     property: str | None = None,
     baseline: str | None = None,
     seeds: Sequence[int] | None = None,
+    split: str | None = None,
     store: Store | str | Path | None = None,
     n_tune: int = 2000,
     cv: int = 5,
@@ -64,6 +66,15 @@ def accuracy(
         compositions differ, else ``"mean"``.
     seeds : sequence of int, optional
         None: 0 where the data have official folds or splits, else 0, 1 and 2.
+    split : str, optional
+        What training and test sets are. None: official folds or splits, else a fifth of the
+        structures, drawn for each seed. ``"heavy_atoms:6"``: structures of up to 6 atoms other than
+        hydrogen to learn from, larger ones to be tested on; without the number one fewer than the
+        largest has; errors are stated for each heavy atom, too. ``"energy:0.5"``: that share of
+        each molecule's structures to learn from which is lowest in energy (up to the quantile of
+        the property), the others to be tested on; of one molecule are structures of the same atoms
+        in the same order, unless the data say so (``Dataset.molecules``); without the number a
+        half. For each seed 10 000 of the structures to be tested on, if there are more.
     store : Store or path, optional
         Folder of finished tasks: those found there are not computed again. None: no folder.
     n_tune : int, default=2000
@@ -93,7 +104,8 @@ def accuracy(
     Raises
     ------
     ValueError
-        For wrong parameters, forces, too few structures, or a size that the data do not have.
+        For wrong parameters, forces, too few structures, or a size that the data do not have; with
+        ``split`` also for an element that the training part lacks, or a property that is no energy.
     OSError
         When the store's folder cannot be written; nothing is computed then. When a Dask scheduler
         cannot be reached.
@@ -108,6 +120,7 @@ def accuracy(
         property=property,
         baseline=baseline,
         seeds=seeds,
+        split=split,
         store=store,
         n_tune=n_tune,
         cv=cv,
@@ -127,6 +140,7 @@ def compare(
     property: str | None = None,
     baseline: str | None = None,
     seeds: Sequence[int] | None = None,
+    split: str | None = None,
     store: Store | str | Path | None = None,
     n_tune: int = 2000,
     cv: int = 5,
@@ -147,7 +161,9 @@ def compare(
     kernels : sequence of {"laplacian", "gaussian", "local.gaussian"}, optional
         Those of atoms go with representations with one row for each atom, the others with the
         other representations. None: all.
-    sizes, property, baseline, seeds, store, n_tune, cv, max_bytes, n_threads, executor, progress
+    sizes, property, baseline, seeds, split, store, n_tune, cv, max_bytes, n_threads, executor
+        As in `accuracy`.
+    progress
         As in `accuracy`.
 
     Returns
@@ -194,6 +210,7 @@ def compare(
         property=property,
         baseline=baseline,
         seeds=seeds,
+        split=split,
         store=store,
         n_tune=n_tune,
         cv=cv,
@@ -250,6 +267,7 @@ def checked_plan(
     property: str | None,
     baseline: str | None,
     seeds: Sequence[int] | None,
+    split: str | None,
     n_tune: int,
     cv: int,
     **options: Any,
@@ -259,10 +277,13 @@ def checked_plan(
     labelled = _labelled(data, name)
     if seeds is None:
         official = labelled.folds is not None or labelled.splits is not None
-        seeds = (0,) if official else (0, 1, 2)
+        seeds = (0,) if official and split is None else (0, 1, 2)
     if n_tune < cv or cv < 2:
         raise ValueError(f"cv and n_tune: expected 2 <= cv <= n_tune, found {cv} and {n_tune}")
-    splits = make_splits(labelled, seeds)
+    splits = make_splits(labelled, seeds, split, name)
+    rule = None if split is None else Extrapolation.parse(split, labelled.structures)
+    if rule is not None:
+        labelled = labelled.with_notes(rule.note(labelled, name))
     if baseline is None:
         counts = labelled.structures.composition()
         differ = bool((counts != counts[0]).any())
@@ -273,6 +294,7 @@ def checked_plan(
         data_hash=data_hash(labelled, name),
         splits=splits,
         sizes=_checked_sizes(sizes, splits, cv),
+        split=rule,
         baseline=check_baseline(baseline),
         n_tune=n_tune,
         cv=cv,
@@ -338,4 +360,5 @@ def _metadata(plan: Plan, fresh: Sequence[Any], kernels: Sequence[str]) -> dict[
         "n_tune": plan.n_tune,
         "cv": plan.cv,
         "baseline": plan.baseline,
+        **({} if plan.split is None else {"split": str(plan.split)}),
     }

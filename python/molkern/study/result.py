@@ -21,9 +21,12 @@ MODEL = ["representation", "kernel"]
 ORIGIN = ["n_threads", "isa", "compiler"]
 NOT_RECORDED: dict[str, Any] = {"n_threads": 0, "isa": "unknown", "compiler": "unknown"}
 _TEXTS = frozenset(
-    {"dataset", "property", "unit", "representation", "kernel", "baseline", "isa", "compiler"}
+    {"dataset", "property", "unit", "representation", "kernel", "baseline", "split", "isa"}
+    | {"compiler"}
 )
-_INTEGERS = frozenset({"n_train", "n_test", "fold", "seed", "n_tune", "n_features", "n_threads"})
+_INTEGERS = frozenset(
+    {"n_train", "n_test", "fold", "seed", "n_tune", "n_features", "n_represented", "n_threads"}
+)
 SECONDS = [
     "seconds_representation",
     "seconds_kernel",
@@ -59,11 +62,15 @@ class Result:
         ``baseline``, ``n_train``, ``n_test``, ``fold``, ``seed``; ``mae``, ``rmse``,
         ``max_error`` on the test set in ``unit``; ``sigma``, ``alpha`` as used, ``n_tune`` (the
         size at which they were chosen), ``n_features``; and seconds of wall time:
-        ``seconds_representation`` (features of all structures, shared by all rows of a model),
+        ``seconds_representation`` (features of ``n_represented`` structures, shared by all rows of
+        a model),
         ``seconds_kernel`` (distances of all structures, shared, and this row's matrix),
         ``seconds_tune`` (shared by the rows above ``n_tune``), ``seconds_fit``,
         ``seconds_predict``; and what computed the row, now or when it was stored: ``n_threads``,
         ``isa``, ``compiler`` (0 and ``"unknown"`` in a store that did not record them).
+        With ``split`` of `molkern.study.compare`, its text in a column of this name; where it is
+        ``"heavy_atoms:..."``, ``mae_per_heavy_atom``: the mean over the test set of a structure's
+        error divided by its number of atoms other than hydrogen.
         """
         return pd.DataFrame(list(self.rows))
 
@@ -75,9 +82,11 @@ class Result:
         pandas.DataFrame
             One row per representation, kernel and ``n_train``: ``n_runs``, ``mae``, ``mae_std``,
             ``rmse``, ``rmse_std`` (sample standard deviations; NaN for one run), ``max_error``
-            (largest of all runs), and the mean of each stage's seconds.
+            (largest of all runs), and the mean of each stage's seconds; ``mae_per_heavy_atom``
+            where the rows have it.
         """
         grouped = self.frame.groupby([*MODEL, "n_train"], sort=False)
+        each = [name for name in ("mae_per_heavy_atom",) if name in self.frame]
         return grouped.agg(
             n_runs=("mae", "size"),
             mae=("mae", "mean"),
@@ -85,7 +94,7 @@ class Result:
             rmse=("rmse", "mean"),
             rmse_std=("rmse", "std"),
             max_error=("max_error", "max"),
-            **{name: (name, "mean") for name in SECONDS},
+            **{name: (name, "mean") for name in [*each, *SECONDS]},
         ).reset_index()
 
     def slopes(self, n_min: int = 0) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets import Dataset
+from molkern.study.extrapolation import Extrapolation, elements_first
 
 __all__ = ["Split", "default_sizes", "make_splits"]
 
@@ -29,7 +30,7 @@ class Split:
     Attributes
     ----------
     fold : int
-        Number of the official fold or split; 0 for a random hold-out.
+        Number of the official fold or split; else 0.
     seed : int
         Seed of the order (and of a random hold-out).
     train, test : ndarray of int64
@@ -42,18 +43,32 @@ class Split:
     test: Index
 
 
-def make_splits(data: Dataset, seeds: Sequence[int]) -> tuple[Split, ...]:
+def make_splits(
+    data: Dataset,
+    seeds: Sequence[int],
+    split: str | None = None,
+    property: str | None = None,
+) -> tuple[Split, ...]:
     """Splits of a data set: official ones where it has them, else a random hold-out per seed.
 
     Folds (QM7): the test set is the fold, the training part everything else. Official pairs of
     training and test sets (rMD17): as they are. Else: for each seed one test set of a fifth of the
     structures, 10 000 at most. The order of the training part is a permutation from (seed, fold).
 
+    With ``split`` the test set lies beyond the training part, see `molkern.study.compare`: for each
+    seed another order of the training part, and 10 000 structures at most of what lies beyond it.
+    ``"heavy_atoms"``: the first structures with each element come first, so that every training
+    set has all elements as soon as it has as many structures.
+
     Parameters
     ----------
     data : Dataset
     seeds : sequence of int
         Non-negative, all different.
+    split : str, optional
+        ``"heavy_atoms:6"``, ``"energy:0.5"``, or without the number.
+    property : str, optional
+        Whose energies divide the structures. None: the default target.
 
     Returns
     -------
@@ -63,7 +78,8 @@ def make_splits(data: Dataset, seeds: Sequence[int]) -> tuple[Split, ...]:
     Raises
     ------
     ValueError
-        For fewer than 10 structures, no seed, a negative or a repeated one, or an empty part.
+        For fewer than 10 structures, no seed, a negative or a repeated one, an empty part, or, with
+        ``split``, an element that the training part lacks or a property that is no energy.
     """
     n = len(data)
     if n < MIN_STRUCTURES:
@@ -73,14 +89,32 @@ def make_splits(data: Dataset, seeds: Sequence[int]) -> tuple[Split, ...]:
         )
     if not len(seeds) or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds: expected different non-negative integers, found {list(seeds)}")
-    splits = tuple(split for seed in seeds for split in _splits_of_seed(data, int(seed)))
-    for split in splits:
-        if not len(split.train) or not len(split.test):
+    if split is not None:
+        name = data.default_target if property is None else property
+        return _extrapolating(data, seeds, Extrapolation.parse(split, data.structures), name)
+    splits = tuple(made for seed in seeds for made in _splits_of_seed(data, int(seed)))
+    for made in splits:
+        if not len(made.train) or not len(made.test):
             raise ValueError(
-                f"data: fold {split.fold} of {data.name!r} has {len(split.train)} training and "
-                f"{len(split.test)} test structures with a label"
+                f"data: fold {made.fold} of {data.name!r} has {len(made.train)} training and "
+                f"{len(made.test)} test structures with a label"
             )
     return splits
+
+
+def _extrapolating(
+    data: Dataset, seeds: Sequence[int], rule: Extrapolation, name: str
+) -> tuple[Split, ...]:
+    train, test = rule.parts(data, name)
+    splits = []
+    for seed in seeds:
+        rng = np.random.default_rng(int(seed))
+        order = train[rng.permutation(len(train))]
+        if rule.kind == "heavy_atoms":
+            order = elements_first(order, data.structures)
+        drawn = test[rng.permutation(len(test))[:MAX_HOLD_OUT]]
+        splits.append(Split(0, int(seed), order, drawn))
+    return tuple(splits)
 
 
 def _splits_of_seed(data: Dataset, seed: int) -> list[Split]:

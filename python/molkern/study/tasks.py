@@ -31,6 +31,7 @@ from molkern.regression.validation import (
     tune,
 )
 from molkern.study import models
+from molkern.study.extrapolation import Extrapolation, heavy_atoms
 from molkern.study.progress import Progress, ProgressCallback
 from molkern.study.splits import Split
 from molkern.study.store import Store
@@ -38,6 +39,7 @@ from molkern.study.store import Store
 __all__ = ["Features", "Fits", "Job", "Plan", "Tune", "compute"]
 
 Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Plan:
     data_hash: str
     splits: tuple[Split, ...]
     sizes: tuple[int, ...]
+    split: Extrapolation | None
     baseline: str
     n_tune: int
     cv: int
@@ -75,6 +78,18 @@ class Plan:
         """Counts of elements for the baseline that needs them."""
         return self.data.structures.composition() if self.baseline == "elements" else None
 
+    @cached_property
+    def used(self) -> Index:
+        """Structures that any split learns from or is tested on, in the order of the data."""
+        needed = [np.r_[part.train[: max(self.sizes)], part.test] for part in self.splits]
+        return np.unique(np.concatenate(needed))
+
+    @cached_property
+    def heavy_atoms(self) -> Index | None:
+        """Heavy atoms of each structure, where errors are stated for each of them."""
+        by_size = self.split is not None and self.split.kind == "heavy_atoms"
+        return heavy_atoms(self.data.structures) if by_size else None
+
     def report(self, stage: str, completed: int, total: int, label: str, number: int) -> None:
         """Tell how far a stage of a model is."""
         if self.progress is not None:
@@ -86,7 +101,14 @@ class Plan:
 
 
 class Features:
-    """Features of all structures, computed when a task first needs them."""
+    """Features of the structures that a plan uses, computed when a task first needs them.
+
+    Attributes
+    ----------
+    chosen : ndarray of int64
+        Structures of the rows. All of them where one matrix of all may be shared, and for features
+        of atoms, whose means over all structures enter the kernels.
+    """
 
     def __init__(self, model: Any, plan: Plan) -> None:
         self.model, self.plan = model, plan
@@ -98,13 +120,24 @@ class Features:
         random = parameters.get("permutation") == "random"
         self.n_copies = int(parameters["n_copies"]) if random else 1
         self.per_atom = models.per_atom(model)
+        n = len(plan.data)
+        self.every = self.per_atom or 8 * n**2 <= plan.max_bytes or len(plan.used) == n
+        self.chosen: Index = np.arange(n) if self.every else plan.used
+
+    def places(self, structures: Index) -> Index:
+        """Rows of these structures, which are among those chosen."""
+        places: Index = np.searchsorted(self.chosen, structures)
+        return places
 
     @cached_property
     def rows(self) -> Floats | AtomFeatures:
-        """Shape (n_structures, n_copies * n_features), float64; or of atoms, as they come."""
+        """Shape (n_chosen, n_copies * n_features), float64; or of atoms, as they come."""
         structures = self.plan.data.structures
         start = time.perf_counter()
-        features = self.model.fit(structures).transform(structures)
+        self.model.fit(structures)
+        if not self.every:
+            structures = structures[self.chosen]
+        features = self.model.transform(structures)
         self.seconds = time.perf_counter() - start
         if self.per_atom:
             return atom_features(f"representation {self.label!r}", features, structures)
@@ -215,10 +248,10 @@ class _Run:
         if not is_local(self.kernel):
             self.similarity.hold(sigmas)
             return
-        splits, sizes = self.plan.splits, self.plan.sizes
-        needed = [np.r_[split.train[: max(sizes)], split.test] for split in splits]
-        rows = np.unique(np.concatenate(needed))
-        each = sum(n * (n / 2 + len(split.test)) for split in splits for n in sizes)
+        rows = self.plan.used
+        each = sum(
+            n * (n / 2 + len(split.test)) for split in self.plan.splits for n in self.plan.sizes
+        )
         if len(rows) ** 2 / 2 <= each:
             self.similarity.hold(sigmas, rows)
 
@@ -233,6 +266,7 @@ class _Run:
             n_copies=self.features.n_copies,
             n_threads=self.plan.n_threads,
             max_bytes=self.plan.max_bytes,
+            share=self.features.every,
         )
         if similarity.by_distance:
             self._timed_kernel(similarity.prepare)
@@ -248,10 +282,11 @@ class _Run:
     def tune(self, split: Split, m: int) -> dict[str, Any]:
         """Choice of parameters on the first m rows."""
         plan, rows, similarity = self.plan, split.train[:m], self.similarity
+        places = self.features.places(rows)
         start = time.perf_counter()
-        sigmas = default_sigmas(similarity.median_distance(rows))
+        sigmas = default_sigmas(similarity.median_distance(places))
         tuned = tune(
-            similarity.gram_for_tuning(rows, sigmas),
+            similarity.gram_for_tuning(places, sigmas),
             plan.y[rows],
             sigmas=sigmas,
             alphas=DEFAULT_ALPHAS,
@@ -273,6 +308,7 @@ class _Run:
         """Errors of a model that is trained on the first n rows."""
         plan, rows, test = self.plan, split.train[:n], split.test
         similarity, sigma = self.similarity, choice["sigma"]
+        places, test_places = self.features.places(rows), self.features.places(test)
         counts, test_counts = (
             (None, None) if plan.counts is None else (plan.counts[rows], plan.counts[test])
         )
@@ -283,7 +319,7 @@ class _Run:
         def gram() -> Floats:
             nonlocal seconds_kernel
             start = time.perf_counter()
-            matrix = similarity.gram(rows, sigma)
+            matrix = similarity.gram(places, sigma)
             seconds_kernel += time.perf_counter() - start
             return matrix
 
@@ -299,19 +335,18 @@ class _Run:
         )
         solved = time.perf_counter()
         predicted = predict_in_blocks(
-            lambda block: similarity.cross(test[block], rows, sigma), len(test), coefficients
+            lambda block: similarity.cross(test_places[block], places, sigma),
+            len(test),
+            coefficients,
         )
         predicted += base.predict(len(test), test_counts)
         finished = time.perf_counter()
-        error = np.abs(predicted - plan.y[test])
         return {
-            "n_test": len(test),
-            "mae": float(error.mean()),
-            "rmse": float(np.sqrt((error**2).mean())),
-            "max_error": float(error.max()),
+            **self._errors(np.abs(predicted - plan.y[test])[:, 0], test),
             "sigma": sigma,
             "alpha": alpha,
             "n_features": self.features.n_features,
+            "n_represented": len(self.features.chosen),
             "seconds_representation": self.features.seconds,
             "seconds_kernel": self.seconds_shared + seconds_kernel,
             "seconds_tune": choice["seconds_tune"] + seconds_adapt,
@@ -319,6 +354,19 @@ class _Run:
             "seconds_predict": finished - solved,
             **plan.origin,
         }
+
+    def _errors(self, error: Floats, test: Index) -> dict[str, Any]:
+        """Summary of the errors on the test set, of shape (n_test,)."""
+        found: dict[str, Any] = {
+            "n_test": len(test),
+            "mae": float(error.mean()),
+            "rmse": float(np.sqrt((error**2).mean())),
+            "max_error": float(error.max()),
+        }
+        if self.plan.heavy_atoms is not None:
+            each = error / self.plan.heavy_atoms[test]
+            found["mae_per_heavy_atom"] = float(each.mean())
+        return found
 
     def _adapted_alpha(self, kernel: Floats, rows: npt.NDArray[np.int64], alpha: float) -> float:
         """What suits these rows, beginning with the choice of a first part of them."""
