@@ -330,7 +330,7 @@ def test_larger_molecules_of_the_package():
     frame = result.frame
     assert set(frame["n_test"]) == {2063}
     np.testing.assert_allclose(7 * frame["mae_per_heavy_atom"], frame["mae"], rtol=1e-12)
-    # Measured: 9.4 and 5.6 kcal/mol; 4.6 at N = 400 on molecules of all sizes.
+    # Measured: 9.4 and 5.6 kcal/mol; 4.4 at N = 400 on molecules of all sizes.
     assert frame["mae"].is_monotonic_decreasing
     usual = accuracy(data, "bag_of_bonds", sizes=[400], seeds=[0])
     assert usual.rows[0]["mae"] < frame["mae"].iloc[1] < 10
@@ -342,4 +342,4 @@ def test_higher_energies_are_harder():
     usual = accuracy(data, "coulomb_matrix_unsorted", **options).rows[0]
     high = accuracy(data, "coulomb_matrix_unsorted", split="energy", **options).rows[0]
     assert (usual["n_test"], high["n_test"]) == (160, 400)
-    assert high["mae"] > 1.2 * usual["mae"]
+    assert high["mae"] > 1.5 * usual["mae"]  # Measured: 4.4 and 1.7 kcal/mol.
