@@ -20,13 +20,14 @@ LocalOutcome summed_values(const LocalKernel& kernel, const LocalTask& task, con
             task.average == Average::sum || n == 0 ? 1 : 1 / static_cast<double>(n);
         const std::size_t size = inner ? kernel.n_sums() : n_features;
         for (std::size_t f = 0; factor != 1 && f < size; ++f) sum[f] *= factor;
-        double* row = inner ? workspace.row() : sum;
+        double* row = sum;
         if (inner) {
-            std::fill(row, row + n_features, 0.0);
-            kernel.functions->quadratic->features(kernel.parameters.get(), sum, 1,
+            row = in_place(out + m * n_features, workspace.row());
+            kernel.functions->quadratic->features(kernel.parameters.get(), sum, 1, false,
                                                   workspace.scratch(), row);
         }
-        put_row(row, n_features, past, out + m * n_features);
+        if (!inner || !std::is_same_v<Real, double>)
+            put_row(row, n_features, past, out + m * n_features);
     };
     return sum_over_centers(kernel, task, batch, n_threads, inner, finish);
 }

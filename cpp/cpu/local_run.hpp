@@ -16,6 +16,20 @@ namespace molkern::local {
 constexpr std::size_t lane_padding = 8;
 constexpr std::size_t centers_per_range = 16;
 
+// n doubles that begin on a cache line: vectors that straddle two cost twice.
+class Aligned {
+  public:
+    explicit Aligned(std::size_t n) : room_(n + 7) {}
+
+    double* data() {
+        const auto address = reinterpret_cast<std::uintptr_t>(room_.data());
+        return room_.data() + (64 - address % 64) % 64 / sizeof(double);
+    }
+
+  private:
+    std::vector<double> room_;
+};
+
 // Index of the species of every atom among the sorted ones of the kernel.
 inline std::vector<std::size_t> kinds_of(const LocalKernel& kernel, const Molecules& molecules) {
     const std::vector<std::int32_t>& species = kernel.species;
@@ -56,7 +70,7 @@ inline void look_from(const double* __restrict x, const double* __restrict y,
 class Workspace {
   public:
     Workspace(const LocalKernel& kernel, std::size_t most)
-        : most_(most + lane_padding),
+        : most_((most + 2 * lane_padding - 1) / lane_padding * lane_padding),
           index_(3 * most_),
           real_(8 * most_),
           begin_(kernel.species.size() + 2),
@@ -177,10 +191,10 @@ class Workspace {
 
     std::size_t most_;
     std::vector<std::int64_t> index_;
-    std::vector<double> real_;
+    Aligned real_;
     std::vector<std::size_t> begin_, ordered_begin_;
-    std::vector<double> scratch_;
-    std::vector<double> row_;
+    Aligned scratch_;
+    Aligned row_;
     double nearest_ = r_infinite;
     std::size_t ordered_ = no_molecule;
 };

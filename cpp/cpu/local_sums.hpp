@@ -33,16 +33,19 @@ inline std::vector<Block> blocks_of(const LocalTask& task) {
     return blocks;
 }
 
-// Adds the features of centres begin .. end - 1 of structure m to `sum`, or the sums over their
-// neighbours. `sets` is room for those of most_sets centres.
-inline void add_centers(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
+// Sums the features of the centres of a block, or the sums over their neighbours. `sets` is room
+// for those of most_sets centres.
+inline void sum_centers(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
                         const Block& block, bool of_neighbors, Workspace& workspace, double* sets,
                         double* sum, LowestIndex& bad) {
     const Centers centers(task);
     const void* parameters = kernel.parameters.get();
     const QuadraticFunctions* quadratic = kernel.functions->quadratic;
     const std::size_t size = kernel.n_sums();
+    const bool collects = quadratic != nullptr && !of_neighbors;
     std::size_t n_sets = 0;
+    bool begun = false;
+    if (!collects) std::fill(sum, sum + (of_neighbors ? size : kernel.n_features), 0.0);
     for (std::size_t k = block.begin; k < block.end; ++k) {
         const Center center =
             workspace.center(kernel, task.molecules, batch, block.molecule, centers.atom(k));
@@ -58,17 +61,20 @@ inline void add_centers(const LocalKernel& kernel, const LocalTask& task, const 
         }
         double* set = of_neighbors ? sum : sets + n_sets * size;
         quadratic->sums(parameters, center, of_neighbors, workspace.scratch(), set);
-        if (!of_neighbors && ++n_sets == most_sets) {
-            quadratic->features(parameters, sets, n_sets, workspace.scratch(), sum);
+        if (collects && ++n_sets == most_sets) {
+            quadratic->features(parameters, sets, n_sets, begun, workspace.scratch(), sum);
+            begun = true;
             n_sets = 0;
         }
     }
-    if (n_sets > 0) quadratic->features(parameters, sets, n_sets, workspace.scratch(), sum);
+    if (collects && (n_sets > 0 || !begun))
+        quadratic->features(parameters, sets, n_sets, begun, workspace.scratch(), sum);
 }
 
 // The sums over neighbours of all atoms of a small molecule without a cell.
-inline void add_cluster(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
+inline void sum_cluster(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
                         std::size_t m, Workspace& workspace, double* sum, LowestIndex& bad) {
+    std::fill(sum, sum + kernel.n_sums(), 0.0);
     const Cluster cluster = workspace.cluster(task.molecules, batch, m);
     const double nearest = kernel.functions->quadratic->cluster(kernel.parameters.get(), cluster,
                                                                 workspace.scratch(), sum);
@@ -112,9 +118,8 @@ LocalOutcome sum_over_centers(const LocalKernel& kernel, const LocalTask& task, 
     const std::size_t grain = blocks_per_range(task, blocks.size());
     std::vector<Workspace> workspaces =
         workspaces_for(kernel, batch, blocks.size(), grain, n_threads);
-    std::vector<std::vector<double>> sums(workspaces.size(), std::vector<double>(size));
-    std::vector<std::vector<double>> sets(workspaces.size(),
-                                          std::vector<double>(most_sets * kernel.n_sums()));
+    std::vector<Aligned> sums(workspaces.size(), Aligned(size));
+    std::vector<Aligned> sets(workspaces.size(), Aligned(most_sets * kernel.n_sums()));
     std::vector<double> kept;
     LowestIndex bad;
     const auto n_of = [&](std::size_t m) { return centers.first(m + 1) - centers.first(m); };
@@ -127,13 +132,12 @@ LocalOutcome sum_over_centers(const LocalKernel& kernel, const LocalTask& task, 
                 const Block& block = blocks[from + b];
                 const bool alone = group.place[b] == Group::alone;
                 double* sum = alone ? sums[t].data() : kept.data() + group.place[b] * size;
-                std::fill(sum, sum + size, 0.0);
                 const std::size_t m = block.molecule;
                 if (of_neighbors && alone && n_of(m) == task.molecules.size(m) &&
                     batch.search.direct(m))
-                    add_cluster(kernel, task, batch, m, workspaces[t], sum, bad);
+                    sum_cluster(kernel, task, batch, m, workspaces[t], sum, bad);
                 else
-                    add_centers(kernel, task, batch, block, of_neighbors, workspaces[t],
+                    sum_centers(kernel, task, batch, block, of_neighbors, workspaces[t],
                                 sets[t].data(), sum, bad);
                 if (alone) finish(m, n_of(m), sum, workspaces[t]);
             }

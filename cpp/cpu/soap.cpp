@@ -129,8 +129,8 @@ double soap_cluster(const void* parameters, const Cluster& of, double* from,
     return nearest;
 }
 
-void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, double* from,
-                           double* row) noexcept {
+void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, bool add,
+                           double* from, double* row) noexcept {
     const auto& p = *static_cast<const SoapParameters*>(parameters);
     const std::size_t of_set = n_channels(p) * n_coefficients(p);
     Scratch scratch(from);
@@ -139,7 +139,12 @@ void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, 
     double* there = scratch.take(n * n_channels(p));
     for (std::size_t k = 0; k < n; ++k)
         coefficients(p, sums + k * of_set, room, there + k * n_channels(p));
-    if (!p.normalize) return add_power_spectra(p, sums, there, n, tile, row);
+    if (!p.normalize) {
+        if (add) return sum_power_spectra<true>(p, sums, there, n, tile, row);
+        if (n > 1) return sum_power_spectra<false>(p, sums, there, n, tile, row);
+        if (n == 1) return power_spectrum(p, sums, there, tile, row);
+    }
+    if (!add) std::memset(row, 0, p.n_features * sizeof(double));
     double* alone = scratch.take(p.n_features);
     for (std::size_t k = 0; k < n; ++k) {
         power_spectrum(p, sums + k * of_set, there + k * n_channels(p), tile, alone);

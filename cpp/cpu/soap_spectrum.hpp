@@ -90,9 +90,10 @@ inline void power_spectrum(const SoapParameters& p, const double* c, const doubl
     }
 }
 
-/// row += the features of n sets of coefficients; there[set, channel]. One l after the other: its
-/// coefficients stay in the first-level cache for all pairs.
-inline void add_power_spectra(const SoapParameters& p, const double* c, const double* there,
+/// row = or += the features of n sets of coefficients; there[set, channel]. One l after the other:
+/// its coefficients stay in the first-level cache for all pairs.
+template <bool add>
+inline void sum_power_spectra(const SoapParameters& p, const double* c, const double* there,
                               std::size_t n, double* tile, double* row) noexcept {
     const std::size_t size = n_coefficients(p), channels = n_channels(p);
     for (std::size_t l = 0; l <= p.l_max; ++l) {
@@ -100,15 +101,19 @@ inline void add_power_spectra(const SoapParameters& p, const double* c, const do
         for (std::size_t i = 0; i < p.n_pairs; ++i) {
             const SoapPair pair = p.pairs[i];
             const std::size_t step = soap_block(p.n_max, pair);
+            double* const end_of = block_of + (p.l_max + 1) * step;
             std::size_t sets[most_sets], n_sets = 0;
             for (std::size_t k = 0; k < n; ++k)
                 if (there[k * channels + pair.a] != 0 && there[k * channels + pair.b] != 0)
                     sets[n_sets++] = k * channels * size;
             if (n_sets > 0) {
                 power_tile<false>(p, l, c + pair.a * size, c + pair.b * size, sets, n_sets, tile);
-                write_tile<true>(p, pair.a == pair.b, tile, block_of + l * step, nullptr);
+                // What follows the last l of a pair is there already.
+                write_tile<add>(p, pair.a == pair.b, tile, block_of + l * step, end_of);
+            } else if (!add) {
+                std::memset(block_of + l * step, 0, step * sizeof(double));
             }
-            block_of += (p.l_max + 1) * step;
+            block_of = end_of;
         }
     }
 }

@@ -54,8 +54,8 @@ constexpr std::size_t most_sets = 16;
 /// sums        [size] += those of a centre, or, unless `add`, written as far as features reads them
 /// cluster     [size] += those of all atoms of a molecule; returns the least distance within the
 ///             cutoff, or more than that. Every pair is seen once.
-/// features    row [n_features] += the features of n sets of sums one after another, [n, size];
-///             n <= most_sets; the sums are overwritten
+/// features    row [n_features] = or, with `add`, += the features of n sets of sums one after
+///             another, [n, size]; n <= most_sets; the sums are overwritten
 /// pull_back   gradient of sum_f cotangent[f] row[f] with respect to the sums, [size]
 /// vjp         from that gradient the one with respect to the position of each neighbour
 struct QuadraticFunctions {
@@ -64,7 +64,7 @@ struct QuadraticFunctions {
                  double* sums) noexcept;
     double (*cluster)(const void* parameters, const Cluster&, double* scratch,
                       double* sums) noexcept;
-    void (*features)(const void* parameters, double* sums, std::size_t n, double* scratch,
+    void (*features)(const void* parameters, double* sums, std::size_t n, bool add, double* scratch,
                      double* row) noexcept;
     void (*pull_back)(const void* parameters, double* sums, const double* cotangent,
                       double* scratch, double* gradient) noexcept;
