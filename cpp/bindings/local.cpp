@@ -73,9 +73,10 @@ void values(const LocalKernel& kernel, const Numbers& numbers, const Array<doubl
     raise_if(outcome);
 }
 
+template <typename Real>
 py::tuple vjp(const LocalKernel& kernel, const Numbers& numbers, const Array<double>& positions,
               const Offsets& offsets, const Vectors& cells, const Flags& pbc, const Rows& centers,
-              const std::string& average, const Array<double>& cotangent, bool strain,
+              const std::string& average, const Array<Real>& cotangent, bool strain,
               std::optional<py::ssize_t> n_threads) {
     const LocalTask task =
         checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, average);
@@ -88,7 +89,7 @@ py::tuple vjp(const LocalKernel& kernel, const Numbers& numbers, const Array<dou
     LocalOutcome outcome;
     {
         py::gil_scoped_release release;
-        outcome = local_vjp(kernel, task, cotangent.data(), to, strain_to, threads);
+        outcome = local_vjp<Real>(kernel, task, cotangent.data(), to, strain_to, threads);
     }
     raise_if(outcome);
     return py::make_tuple(gradient, strains);
@@ -164,6 +165,11 @@ void define_for(py::module_& m) {
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
           py::arg("average"), py::arg("out").noconvert(), py::arg("warm"), py::arg("n_threads"));
+    m.def("local_vjp", &vjp<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("average"), py::arg("cotangent").noconvert(), py::arg("strain"),
+          py::arg("n_threads"));
     m.def("local_jacobian", &jacobian<Real>, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
@@ -179,11 +185,6 @@ void define_local(py::module_& m) {
         .def_readonly("own", &LocalKernel::own);
     define_for<double>(m);
     define_for<float>(m);
-    m.def("local_vjp", &vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
-          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
-          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
-          py::arg("average"), py::arg("cotangent").noconvert(), py::arg("strain"),
-          py::arg("n_threads"));
     m.def("local_columns", &columns, py::arg("kernel"), py::arg("neighbors").noconvert(),
           py::arg("center"), py::arg("species"));
     m.def("local_neighbor_counts", &neighbor_counts, py::arg("kernel"),

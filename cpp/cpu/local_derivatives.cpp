@@ -15,9 +15,23 @@ std::size_t centers_per_chunk(std::size_t most_neighbors) {
     return std::clamp<std::size_t>(pairs / std::max<std::size_t>(most_neighbors, 1), 32, 2048);
 }
 
+// A row of a cotangent in double precision; `room` has the length of a row.
+template <typename Real>
+const double* row_of(const Real* cotangent, std::size_t row, std::size_t n_features,
+                     [[maybe_unused]] double* room) {
+    const Real* from = cotangent + row * n_features;
+    if constexpr (std::is_same_v<Real, double>) {
+        return from;
+    } else {
+        std::copy_n(from, n_features, room);
+        return room;
+    }
+}
+
 // Gradient with respect to the mean of the sums over neighbours, for each structure.
+template <typename Real>
 std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask& task,
-                                      const Batch& batch, const double* cotangent, int n_threads) {
+                                      const Batch& batch, const Real* cotangent, int n_threads) {
     const std::size_t size = kernel.n_sums();
     std::vector<double> gradients(task.molecules.n_molecules * size);
     sum_over_centers(kernel, task, batch, n_threads, true,
@@ -25,7 +39,8 @@ std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask
                          for (std::size_t f = 0; n > 0 && f < size; ++f)
                              sum[f] /= static_cast<double>(n);
                          kernel.functions->quadratic->pull_back(
-                             kernel.parameters.get(), sum, cotangent + m * kernel.n_features,
+                             kernel.parameters.get(), sum,
+                             row_of(cotangent, m, kernel.n_features, workspace.row()),
                              workspace.scratch(), gradients.data() + m * size);
                      });
     return gradients;
@@ -36,7 +51,6 @@ std::vector<double> gradients_of_sums(const LocalKernel& kernel, const LocalTask
 // pairs       [n, 3, most]   gradient with respect to each neighbour
 // atoms       [n, most]      rows of the batch
 // counts      [n]            neighbours
-// molecules   [n]
 // strains     [n, 3, 3]      or empty
 struct Contributions {
     Contributions(std::size_t n, std::size_t most_neighbors, bool with_strain)
@@ -44,13 +58,12 @@ struct Contributions {
           pairs(3 * most * n),
           atoms(most * n),
           counts(n),
-          molecules(n),
           strains(with_strain ? 9 * n : 0) {}
 
     std::size_t most;
     std::vector<double> pairs;
     std::vector<std::int64_t> atoms;
-    std::vector<std::size_t> counts, molecules;
+    std::vector<std::size_t> counts;
     std::vector<double> strains;
 };
 
@@ -65,13 +78,15 @@ void strain_of(const Center& center, const double* g, std::size_t most, double* 
         }
 }
 
-// Adds the contributions of n centres from the begin-th on, in their order.
-void add_up(const Contributions& of, const Centers& centers, std::size_t begin, std::size_t n,
-            double* gradient, double* strain) {
+// Adds the contributions of centres first .. last - 1 of one structure, in their order, of a chunk
+// that begins with centre `begin`. strain [3, 3] or null.
+void add_up(const Contributions& of, const Centers& centers, std::size_t begin, std::size_t first,
+            std::size_t last, double* gradient, double* strain) {
     const std::size_t most = of.most;
-    for (std::size_t c = 0; c < n; ++c) {
+    for (std::size_t k = first; k < last; ++k) {
+        const std::size_t c = k - begin;
         const double* g = of.pairs.data() + 3 * most * c;
-        double* own = gradient + 3 * centers.atom(begin + c);
+        double* own = gradient + 3 * centers.atom(k);
         for (std::size_t p = 0; p < of.counts[c]; ++p) {
             double* other = gradient + 3 * of.atoms[most * c + p];
             for (std::size_t d = 0; d < 3; ++d) {
@@ -80,16 +95,32 @@ void add_up(const Contributions& of, const Centers& centers, std::size_t begin, 
             }
         }
         if (strain != nullptr && of.counts[c] > 0)
-            for (std::size_t e = 0; e < 9; ++e)
-                strain[9 * of.molecules[c] + e] += of.strains[9 * c + e];
+            for (std::size_t e = 0; e < 9; ++e) strain[e] += of.strains[9 * c + e];
     }
+}
+
+// Adds those of centres begin .. end - 1, structures in parallel.
+void add_up_all(const Contributions& of, const LocalTask& task, std::size_t begin, std::size_t end,
+                int n_threads, double* gradient, double* strain) {
+    constexpr std::size_t structures_per_range = 16;
+    const Centers centers(task);
+    const std::size_t first_m = molecule_of(task.molecules, centers.atom(begin));
+    const std::size_t last_m = molecule_of(task.molecules, centers.atom(end - 1));
+    auto body = [&](std::size_t from, std::size_t to, int) {
+        for (std::size_t m = first_m + from; m < first_m + to; ++m)
+            add_up(of, centers, begin, std::max(centers.first(m), begin),
+                   std::min(centers.first(m + 1), end), gradient,
+                   strain == nullptr ? nullptr : strain + 9 * m);
+    };
+    parallel_for(last_m + 1 - first_m, structures_per_range, n_threads, body);
 }
 
 }  // namespace
 
 // Pair gradients of a chunk of centres are computed in parallel and added up in the order of the
 // centres: the same bits for any number of threads, and no memory that grows with the features.
-LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const double* cotangent,
+template <typename Real>
+LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const Real* cotangent,
                        double* gradient, double* strain, int n_threads) {
     const Batch batch(kernel, task);
     const Centers centers(task);
@@ -120,7 +151,8 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
                                                  of_sums.data() + m * kernel.n_sums(),
                                                  workspace.scratch(), g, g + most, g + 2 * most);
             else
-                kernel.functions->vjp(parameters, center, cotangent + row * n_features,
+                kernel.functions->vjp(parameters, center,
+                                      row_of(cotangent, row, n_features, workspace.row()),
                                       workspace.scratch(), g, g + most, g + 2 * most);
             if (task.average == Average::mean || inner) {
                 const double factor =
@@ -129,14 +161,18 @@ LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const d
                     for (std::size_t p = 0; p < center.n; ++p) g[d * most + p] *= factor;
             }
             of.counts[c] = center.n;
-            of.molecules[c] = m;
             std::copy_n(workspace.atoms(), center.n, of.atoms.data() + most * c);
             if (strain != nullptr) strain_of(center, g, most, of.strains.data() + 9 * c);
         };
         for_each_center(kernel, task, batch, workspaces, begin, end, bad, contribute);
-        add_up(of, centers, begin, end - begin, gradient, strain);
+        add_up_all(of, task, begin, end, static_cast<int>(workspaces.size()), gradient, strain);
     }
     return {bad.value()};
 }
+
+template LocalOutcome local_vjp<float>(const LocalKernel&, const LocalTask&, const float*, double*,
+                                       double*, int);
+template LocalOutcome local_vjp<double>(const LocalKernel&, const LocalTask&, const double*,
+                                        double*, double*, int);
 
 }  // namespace molkern

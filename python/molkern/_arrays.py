@@ -112,6 +112,15 @@ def floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.require(array, np.float64, ["C", "A"])
 
 
+def single_or_double(
+    name: str, values: npt.ArrayLike
+) -> npt.NDArray[np.float32] | npt.NDArray[np.float64]:
+    """As ``floats``, but float32 stays what it is."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float32:
+        return np.require(values, np.float32, ["C", "A"])
+    return floats(name, values)
+
+
 def booleans(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """A C-contiguous array of booleans; anything else raises TypeError."""
     array = np.asarray(values)

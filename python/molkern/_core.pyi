@@ -196,7 +196,7 @@ def local_vjp(
     pbc: npt.NDArray[np.bool_] | None,
     centers: npt.NDArray[np.int64] | None,
     average: str,
-    cotangent: npt.NDArray[np.float64],
+    cotangent: npt.NDArray[np.float32] | npt.NDArray[np.float64],
     strain: bool,
     n_threads: int | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...

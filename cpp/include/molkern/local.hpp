@@ -161,7 +161,8 @@ LocalOutcome local_values(const LocalKernel& kernel, const LocalTask& task, Real
 /// cotangent   as `out` of local_values
 /// gradient    [n_atoms, 3]             per angstrom
 /// strain      [n_molecules, 3, 3]      null if not wanted: derivative by e in r -> r (1 + e)
-LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const double* cotangent,
+template <typename Real>
+LocalOutcome local_vjp(const LocalKernel& kernel, const LocalTask& task, const Real* cotangent,
                        double* gradient, double* strain, int n_threads);
 
 /// Number of neighbours of each species of each centre.
