@@ -126,9 +126,13 @@ LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
                             const JacobianBlocks<Real>& blocks, int n_threads) {
     const Batch batch(kernel, task);
     const Centers centers(task);
-    std::vector<Workspace> workspaces =
-        workspaces_for(kernel, batch, task.n_centers, centers_per_range, n_threads);
     const auto n_values = static_cast<std::size_t>(blocks.start[task.n_centers]);
+    // The blocks of one center may be megabytes: then ranges of 16 are too few to share evenly.
+    constexpr std::size_t values_per_range = std::size_t{1} << 18;
+    const std::size_t grain = std::clamp<std::size_t>(
+        values_per_range * task.n_centers / (n_values + 1), 1, centers_per_range);
+    std::vector<Workspace> workspaces =
+        workspaces_for(kernel, batch, task.n_centers, grain, n_threads);
     const bool past = past_caches<Real>(blocks.warm, n_values);
     std::vector<BlockWriter<Real>> writers;
     writers.reserve(workspaces.size());
@@ -144,7 +148,8 @@ LocalOutcome local_jacobian(const LocalKernel& kernel, const LocalTask& task,
             blocks.atom[first] = static_cast<std::int64_t>(centers.atom(k));
             std::copy_n(workspace.atoms(), center.n, blocks.atom + first + 1);
             writers[thread].write(center, workspace.scratch(), blocks.values + blocks.start[k]);
-        });
+        },
+        grain);
     return {bad.value()};
 }
 

@@ -224,7 +224,7 @@ class Centers {
 template <typename Each>
 void for_each_center(const LocalKernel& kernel, const LocalTask& task, const Batch& batch,
                      std::vector<Workspace>& workspaces, std::size_t begin, std::size_t end,
-                     LowestIndex& bad, const Each& each) {
+                     LowestIndex& bad, const Each& each, std::size_t grain = centers_per_range) {
     const Centers centers(task);
     const auto threads = static_cast<int>(workspaces.size());
     auto body = [&](std::size_t from, std::size_t to, int thread) {
@@ -240,7 +240,7 @@ void for_each_center(const LocalKernel& kernel, const LocalTask& task, const Bat
                 each(k, m, center, workspace);
         }
     };
-    parallel_for(end - begin, centers_per_range, threads, body);
+    parallel_for(end - begin, grain, threads, body);
 }
 
 inline std::vector<Workspace> workspaces_for(const LocalKernel& kernel, const Batch& batch,
