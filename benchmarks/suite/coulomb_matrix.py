@@ -7,10 +7,11 @@ import molkern as mk
 from . import libraries
 
 N_STRUCTURES = 2000
+N_JACOBIAN = 100
 
 
 class Transform:
-    """How long does one batch take into warm memory? Packed before, one thread or two."""
+    """How long does one batch take, packed before, into warm memory or a new array?"""
 
     param_names = ("permutation", "dtype", "n_threads")
     params = (["row_norm", "eigenspectrum", "none"], ["float64", "float32"], [1, 2])
@@ -20,13 +21,45 @@ class Transform:
         self.matrix = mk.CoulombMatrix(permutation=permutation, dtype=dtype, n_threads=n_threads)
         self.out = self.matrix.fit_transform(self.structures)
 
-    def time_transform_into_out(self, permutation, dtype, n_threads):
+    def time_into_out(self, permutation, dtype, n_threads):
         self.matrix.transform(self.structures, out=self.out)
 
-    def time_transform_fresh(self, permutation, dtype, n_threads):
+    def time_fresh(self, permutation, dtype, n_threads):
         self.fresh = self.matrix.transform(self.structures)
 
-    def peakmem_transform(self, permutation, dtype, n_threads):
+
+class Derivatives:
+    """A gradient of 2000 molecules in reverse mode, and all derivatives of 100 molecules."""
+
+    param_names = ("permutation", "dtype", "n_threads")
+    params = (["row_norm", "eigenspectrum", "none"], ["float64", "float32"], [1, 2])
+
+    def setup(self, permutation, dtype, n_threads):
+        self.structures = libraries.structures(N_STRUCTURES)
+        self.few = libraries.structures(N_JACOBIAN)
+        self.matrix = mk.CoulombMatrix(permutation=permutation, dtype=dtype, n_threads=n_threads)
+        self.gradient = np.ones_like(self.matrix.fit_transform(self.structures))
+        self.matrix.vjp(self.structures, self.gradient)
+
+    def time_vjp(self, permutation, dtype, n_threads):
+        self.matrix.vjp(self.structures, self.gradient)
+
+    def time_jacobian(self, permutation, dtype, n_threads):
+        self.matrix.jacobian(self.few)
+
+
+class Memory:
+    """Peak memory of the process: Python and NumPy (some 40 MB), the input, and one call."""
+
+    param_names = ("permutation", "dtype")
+    params = (["row_norm", "eigenspectrum", "none"], ["float64", "float32"])
+
+    def setup(self, permutation, dtype):
+        self.structures = libraries.structures(N_STRUCTURES)
+        self.matrix = mk.CoulombMatrix(permutation=permutation, dtype=dtype, n_threads=1)
+        self.matrix.fit(self.structures)
+
+    def peakmem_transform(self, permutation, dtype):
         self.matrix.transform(self.structures)
 
 
@@ -43,7 +76,7 @@ class RandomCopies:
         )
         self.out = self.matrix.fit_transform(self.structures)
 
-    def time_transform_into_out(self, dtype, n_threads):
+    def time_into_out(self, dtype, n_threads):
         self.matrix.transform(self.structures, out=self.out)
 
 

@@ -27,8 +27,57 @@ class Symmetric:
     def time_fresh(self, kernel, dtype, n_threads):
         self.fresh = self.kernel(**self.arguments)
 
-    def peakmem_fresh(self, kernel, dtype, n_threads):
-        self.kernel(**self.arguments)
+
+class Memory:
+    """Peak memory of the process: Python and NumPy (some 40 MB), the input, and one call."""
+
+    param_names = ("kernel", "dtype")
+    params = (["gaussian", "laplacian"], ["float64", "float32"])
+
+    def setup(self, kernel, dtype):
+        self.X = libraries.features(N_ROWS, N_FEATURES, dtype)
+        self.kernel = getattr(mk.kernels, kernel)
+
+    def peakmem_gram(self, kernel, dtype):
+        self.kernel(self.X, sigma=libraries.SIGMA[kernel], n_threads=1)
+
+
+class Others:
+    """Kernels without a width, and distances from which kernels of any width follow."""
+
+    param_names = ("function", "dtype", "n_threads")
+    params = (
+        ["linear", "polynomial", "manhattan_distances", "euclidean_distances"],
+        ["float64", "float32"],
+        [1, 2],
+    )
+
+    def setup(self, function, dtype, n_threads):
+        X = libraries.features(N_ROWS, N_FEATURES, dtype)
+        self.arguments = {"X": X, "n_threads": n_threads}
+        self.function = getattr(mk.kernels, function)
+        self.out = self.function(**self.arguments)
+
+    def time_into_out(self, function, dtype, n_threads):
+        self.function(**self.arguments, out=self.out)
+
+
+class FromDistances:
+    """One width from distances that are there."""
+
+    param_names = ("kernel", "n_threads")
+    params = (["gaussian", "laplacian"], [1, 2])
+
+    def setup(self, kernel, n_threads):
+        X = libraries.features(N_ROWS, N_FEATURES, "float64")
+        name = {"gaussian": "euclidean_distances", "laplacian": "manhattan_distances"}[kernel]
+        distances = getattr(mk.kernels, name)(X)
+        self.arguments = {"distances": distances, "kernel": kernel, "n_threads": n_threads}
+        self.arguments["sigma"] = libraries.SIGMA[kernel]
+        self.out = mk.kernels.from_distances(**self.arguments)
+
+    def time_into_out(self, kernel, n_threads):
+        mk.kernels.from_distances(**self.arguments, out=self.out)
 
 
 class Rectangular:

@@ -3,11 +3,7 @@
 A library that is not installed raises NotImplementedError, which asv records as "not run".
 """
 
-import sys
 from functools import cache, partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
@@ -31,7 +27,13 @@ LOCAL = {
     ("acsf", "qmllib"): atom_adapters.qmllib_acsf,
     ("aev", "torchani"): atom_adapters.torchani_aev,
 }
+LOCAL_KERNELS = {
+    "molkern": None,
+    "qmllib": atom_adapters.qmllib_local,
+    "kernelforge": atom_adapters.kernelforge_local,
+}
 BAGS = {"molkern": None, "qmllib": adapters.qmllib_bags}
+NEIGHBORS = ("molkern", "vesin", "ase")
 GRAM = {
     "molkern": None,
     "qmllib": gram_adapters.qmllib_gram,
@@ -40,6 +42,11 @@ GRAM = {
     "numpy": gram_adapters.numpy_gram,
     "kernelforge": gram_adapters.kernelforge_gram,
 }
+
+
+def with_local(representation):
+    """Names of the libraries that have a representation of atoms."""
+    return ["molkern", *(library for name, library in LOCAL if name == representation)]
 
 
 @cache
@@ -67,6 +74,10 @@ def features(n_rows, n_features, dtype):
     return -np.sort(-rng.gamma(1.0, 8.0, size=(n_rows, n_features)), axis=1).astype(dtype)
 
 
+def atom_features(n_atoms, n_features, dtype):
+    return np.random.default_rng(0).random((n_atoms, n_features), dtype="float32").astype(dtype)
+
+
 def _peer(builder, *arguments):
     try:
         return builder(*arguments)
@@ -90,8 +101,6 @@ def bags(library, molecules):
 def local(library, representation, molecules):
     if library == "molkern":
         return ours.local_contestants(LOCAL_MAKERS[representation], molecules, 1)[0]
-    if (representation, library) not in LOCAL:
-        raise NotImplementedError(f"{library} has no {representation}")
     return _peer(LOCAL[representation, library], molecules, 1)
 
 
@@ -101,3 +110,47 @@ def gram(library, kernel):
     if GRAM[library] not in gram_adapters.PEERS[kernel]:
         raise NotImplementedError(f"{library} has no {kernel} kernel")
     return _peer(GRAM[library], kernel, SIGMA[kernel])
+
+
+def local_gram(library, sigma, n_structures):
+    if library == "molkern":
+        return ours.local_kernel_contestants(sigma, n_structures, 1)[0]
+    return _peer(LOCAL_KERNELS[library], sigma)
+
+
+def neighbors(library, structures, r_cut):
+    """A search of the one structure, and the number of pairs in its result."""
+    if library == "molkern":
+        return partial(mk.neighbors.neighbor_list, structures, r_cut, n_threads=1), len
+    return _peer(_vesin if library == "vesin" else _ase, structures, r_cut)
+
+
+def _vesin(structures, r_cut):
+    from vesin import NeighborList
+
+    calculator = NeighborList(cutoff=r_cut, full_list=True)
+    box = np.array(structures.cells[0])
+    find = partial(calculator.compute, structures.positions, box, True, "ijSDd")
+    return find, lambda found: len(found[0])
+
+
+def _ase(structures, r_cut):
+    from ase.neighborlist import neighbor_list
+
+    return partial(neighbor_list, "ijSDd", structures.to_ase()[0], r_cut), lambda f: len(f[0])
+
+
+def kernel_ridge(library, kernel, alpha):
+    """A model with given parameters, of one thread."""
+    sigma = SIGMA[kernel]
+    if library == "molkern":
+        return mk.regression.KernelRidge(kernel=kernel, sigma=sigma, alpha=alpha, n_threads=1)
+    return _peer(_sklearn_ridge, kernel, sigma, alpha)
+
+
+def _sklearn_ridge(kernel, sigma, alpha):
+    from sklearn.kernel_ridge import KernelRidge
+
+    if kernel == "gaussian":
+        return KernelRidge(kernel="rbf", gamma=0.5 / sigma**2, alpha=alpha)
+    return KernelRidge(kernel="laplacian", gamma=1.0 / sigma, alpha=alpha)

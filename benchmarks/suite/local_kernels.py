@@ -11,7 +11,7 @@ SIGMA = 20.0
 def atoms(n_structures, n_features, dtype):
     """Structures, and random features of their atoms."""
     structures = libraries.structures(n_structures)
-    return structures, libraries.features(len(structures.numbers), n_features, dtype)
+    return structures, libraries.atom_features(len(structures.numbers), n_features, dtype)
 
 
 class Symmetric:
@@ -37,8 +37,21 @@ class Symmetric:
     def time_polynomial(self, n_features, dtype, n_threads):
         mk.kernels.local.polynomial(**self.arguments)
 
-    def peakmem_gaussian(self, n_features, dtype, n_threads):
-        mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
+    def time_gaussian_diagonal(self, n_features, dtype, n_threads):
+        mk.kernels.local.gaussian_diagonal(**self.arguments, sigma=SIGMA)
+
+
+class Memory:
+    """Peak memory of the process: Python and NumPy (some 40 MB), the input, and one call."""
+
+    param_names = ("n_features", "dtype")
+    params = ([720, 5740], ["float64", "float32"])
+
+    def setup(self, n_features, dtype):
+        self.structures, self.X = atoms(N_STRUCTURES, n_features, dtype)
+
+    def peakmem_gaussian(self, n_features, dtype):
+        mk.kernels.local.gaussian(self.X, self.structures, sigma=SIGMA, n_threads=1)
 
 
 class Rectangular:
@@ -55,3 +68,23 @@ class Rectangular:
 
     def time_gaussian(self, n_features, dtype, n_threads):
         mk.kernels.local.gaussian(**self.arguments, sigma=SIGMA)
+
+
+class Libraries:
+    """Against whom? 720 features, float64, one thread; the others need their input padded."""
+
+    param_names = ("library",)
+    params = (list(libraries.LOCAL_KERNELS),)
+
+    def setup(self, library):
+        _, X = atoms(N_STRUCTURES, 720, "float64")
+        self.source = X, libraries.pairs(N_STRUCTURES)
+        self.contestant = libraries.local_gram(library, SIGMA, N_STRUCTURES)
+        self.native = self.contestant.convert(self.source)
+        assert self.contestant.run(self.native).shape == (N_STRUCTURES, N_STRUCTURES)
+
+    def time_gram(self, library):
+        self.result = self.contestant.run(self.native)
+
+    def time_with_conversion(self, library):
+        self.result = self.contestant.run(self.contestant.convert(self.source))

@@ -16,7 +16,6 @@ class Packing:
 
     def setup(self, n_structures, dtype):
         self.pairs = [(z, r.astype(dtype)) for z, r in libraries.pairs(n_structures)]
-        self.structures = mk.Structures.from_arrays(self.pairs)
 
     def time_from_arrays(self, n_structures, dtype):
         mk.Structures.from_arrays(self.pairs)
@@ -48,10 +47,10 @@ class Frames:
 class Selection:
     """What does a subset of 10 000 molecules cost?"""
 
-    param_names = ("selection", "dtype")
-    params = (["slice", "mask", "indices"], ["float64"])
+    param_names = ("library", "selection")
+    params = (["molkern"], ["slice", "mask", "indices"])
 
-    def setup(self, selection, dtype):
+    def setup(self, library, selection):
         n = 10_000
         self.structures = libraries.structures(n)
         rng = np.random.default_rng(0)
@@ -61,5 +60,22 @@ class Selection:
             "indices": rng.permutation(n)[: n // 2],
         }[selection]
 
-    def time_select(self, selection, dtype):
+    def time_select(self, library, selection):
         self.structures[self.index]
+
+
+class Batches:
+    """What do the counts of elements cost, and putting ten batches together?"""
+
+    param_names = ("library", "n_structures")
+    params = (["molkern"], [100, 10_000])
+
+    def setup(self, library, n_structures):
+        self.structures = libraries.structures(n_structures)
+        self.parts = [self.structures[i::10] for i in range(10)]
+
+    def time_composition(self, library, n_structures):
+        self.structures.composition()
+
+    def time_concatenate(self, library, n_structures):
+        mk.Structures.concatenate(self.parts)
