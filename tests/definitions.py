@@ -90,3 +90,15 @@ def squared_euclidean(x, y):
 def rotation(seed):
     q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     return q
+
+
+def random_molecules(n_structures, seed=0):
+    """Atoms on distinct sites of a grid, jittered: no two closer than 1 angstrom."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3) * 1.5
+    molecules = []
+    for n_atoms in rng.integers(1, 24, size=n_structures):
+        sites = rng.permutation(27)[:n_atoms]
+        positions = grid[sites] + rng.uniform(-0.25, 0.25, size=(n_atoms, 3))
+        molecules.append((rng.choice([1, 6, 7, 8], size=n_atoms), positions))
+    return molecules

@@ -1,48 +1,26 @@
-"""Small timings of every representation and kernel, and the tests of the benchmark programs.
+"""Small timings of every representation and kernel, off by default.
 
-The timings run once, as tests of the result they time. To time them:
+Each runs once, as a test of the result that it times. To time them:
 ``pytest tests/test_benchmarks.py --benchmark-enable``.
 """
-
-from __future__ import annotations
-
-import inspect
-import itertools
-import json
-import subprocess
-import sys
-import warnings
 
 import numpy as np
 import pytest
 
 import molkern as mk
+from acsf_definition import OPTIONS, acsf_definition
+from aev_definition import definition as aev_definition
+from definitions import random_molecules
+from soap_definition import SMALL, soap_definition
 
-SUITE = (
-    "acsf",
-    "aev",
-    "bag_of_bonds",
-    "coulomb_matrix",
-    "kernels",
-    "local_kernels",
-    "neighbors",
-    "regression",
-    "soap",
-    "structures",
-)
-SMALL = {"N_STRUCTURES": 15, "N_ROWS": 40, "N_TUNED": 20, "N_JACOBIAN": 2}
-
-
-def random_molecules(n_structures, seed=0):
-    """Atoms on distinct sites of a grid, jittered: no two closer than 1 angstrom."""
-    rng = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3) * 1.5
-    molecules = []
-    for n_atoms in rng.integers(1, 24, size=n_structures):
-        sites = rng.permutation(27)[:n_atoms]
-        positions = grid[sites] + rng.uniform(-0.25, 0.25, size=(n_atoms, 3))
-        molecules.append((rng.choice([1, 6, 7, 8], size=n_atoms), positions))
-    return molecules
+SPECIES = [1, 6, 7, 8]
+REPRESENTATIONS = {
+    "coulomb_matrix": lambda: mk.CoulombMatrix(n_threads=1),
+    "bag_of_bonds": lambda: mk.BagOfBonds(n_threads=1),
+    "acsf": lambda: mk.ACSF(species=SPECIES, **OPTIONS, n_threads=1),
+    "aev": lambda: mk.AEV("ani-1x", n_threads=1),
+    "soap": lambda: mk.SOAP(species=SPECIES, **SMALL, n_threads=1),
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,196 +96,101 @@ def test_time_packing(benchmark, molecules):
     np.testing.assert_array_equal(packed.numbers, np.concatenate([z for z, _ in molecules]))
 
 
-def test_adapters_give_our_values(bench, monkeypatch):
-    tasks, task_module = bench("peers.tasks"), bench("peers.task")
-    monkeypatch.setattr(tasks, "N_PACKED", 100)
-    for size in ("N_VALUES", "N_GRADIENTS", "N_KERNEL"):
-        monkeypatch.setattr(bench("peers.local_tasks"), size, 20)
-    monkeypatch.setattr(bench("peers.local_tasks"), "N_JACOBIAN", 4)
-    monkeypatch.setattr(bench("peers.soap_adapters"), "SLOW_DERIVATIVES", 3)
-    pairs = bench("peers.molecules").synthetic_pairs(60, seed=1)
-    compared = set()
-    for name in tasks.NAMES:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # other libraries' own warnings
-            task = tasks.build(name, pairs, 1)
-            reference = task_module.reference_of(task)
-            for contestant in task.contestants:
-                source = bench("peers.race").subset(task.source, contestant.rows)
-                result = contestant.run(contestant.convert(source))
-                if contestant.values is None:
-                    continue
-                values = task_module.compare_values(contestant, result, reference, task)
-                assert isinstance(values, dict), (name, contestant.name, values)
-                assert values["max_deviation"] < contestant.tolerance, (name, contestant.name)
-                assert contestant.tolerance <= 1e-4
-                assert values["rows_compared"] >= 20, (name, contestant.name)
-                compared.add((name, contestant.ours))
-    assert ("coulomb_sorted", False) in compared
-    assert ("gaussian", False) in compared
-    assert {name for name, ours in compared if ours} == set(tasks.NAMES)
+def definition_of_atoms(name, molecules):
+    structures = mk.Structures.from_arrays(molecules)
+    if name == "acsf":
+        return acsf_definition(structures, SPECIES, **OPTIONS)
+    if name == "aev":
+        return np.concatenate([aev_definition("ani-1x", *molecule) for molecule in molecules])
+    return soap_definition(molecules, SPECIES, **SMALL)
 
 
-def test_agreement_finds_a_difference(bench):
-    agreement = bench("peers.task").agreement
-    ours = np.arange(1.0, 13.0).reshape(4, 3)
-    theirs = ours.copy()
-    theirs[2, 1] += 0.12
-    assert agreement(ours, ours, None, None)["max_deviation"] == 0.0
-    assert agreement(ours, theirs, None, None)["max_deviation"] == pytest.approx(0.01)
-    mask = np.array([True, True, False, True])
-    assert agreement(ours, theirs, None, mask)["rows_left_out"] == 1
-    assert agreement(ours, theirs, None, mask)["max_deviation"] == 0.0
-    part = np.array([1, 2])
-    assert agreement(ours, theirs[part], part, None)["max_deviation"] == pytest.approx(0.12 / 9)
-    with pytest.raises(ValueError, match="3 rows, expected 4"):
-        agreement(ours, theirs[:3], None, None)
-    with pytest.raises(ValueError, match="2 features, ours has 3"):
-        agreement(ours, theirs[:, :2], None, None)
+@pytest.mark.benchmark(group="representations of atoms")
+@pytest.mark.parametrize("name", ["acsf", "aev", "soap"])
+def test_time_representation_of_atoms(benchmark, molecules, structures, name):
+    X = benchmark(REPRESENTATIONS[name]().fit(structures).transform, structures)
+    assert len(X) == len(structures.numbers)
+    expected = definition_of_atoms(name, molecules[:4])  # plain loops: not of all
+    np.testing.assert_allclose(X[: len(expected)], expected, rtol=1e-9, atol=1e-11)
 
 
-def test_turns_are_interleaved_and_slow_ones_spread(bench):
-    race = bench("peers.race")
-    order = []
-    contestants = [
-        race.Contestant(name, race.unchanged, lambda _, name=name: order.append(name))
-        for name in "ab"
+@pytest.mark.benchmark(group="gradients")
+@pytest.mark.parametrize("name", list(REPRESENTATIONS))
+def test_time_vjp(benchmark, structures, name):
+    model = REPRESENTATIONS[name]()
+    X = model.fit_transform(structures)
+    gradient = benchmark(model.vjp, structures, X)
+    # That of half the sum of squares, which no order of features changes, along one direction.
+    along, h = np.random.default_rng(1).normal(size=structures.positions.shape), 1e-5
+    ends = [
+        model.transform(mk.Structures(structures.numbers, moved, structures.offsets))
+        for moved in (structures.positions + h * along, structures.positions - h * along)
     ]
-    times = race.race(contestants, None, [4, 2])
-    assert order == ["a", "a", "b", "a", "a", "b"]
-    assert [len(t.run) for t in times] == [4, 2]
+    expected = ((ends[0] - ends[1]) * (ends[0] + ends[1])).sum() / (4 * h)
+    assert (gradient * along).sum() == pytest.approx(expected, rel=1e-6)
 
 
-def test_report_judges_by_cost_per_item(bench):
-    report = bench("peers.report")
-
-    def entry(name, seconds, items):
-        keys = ("seconds_min", "seconds_median", "seconds_with_conversion_min")
-        return {"name": name, "items": items, **dict.fromkeys(keys, seconds)}
-
-    task = {
-        "name": "coulomb_sorted",
-        "contestants": [
-            entry("molkern fresh", 1.0, 100),
-            entry("molkern out", 0.5, 100),
-            entry("slow", 1.0, 2),
-            entry("fast", 6.0, 100),
-            {"name": "broken", "items": 1, "error": "no"},
-        ],
-    }
-    rows = report.requirements_table({"tasks": [task]})[2:]
-    assert len(rows) == 2
-    assert "| fast | 6.00 | 6.00 | 6.00 | 5 | yes |" in rows[0]
-    assert "| fast | 12.00 | 12.00 | 12.00 | 10 | yes |" in rows[1]
-    task["contestants"][3] = entry("fast", 4.0, 100)
-    assert report.requirements_table({"tasks": [task]})[2].endswith("| 5 | **no** |")
+@pytest.mark.benchmark(group="jacobian")
+@pytest.mark.parametrize("name", list(REPRESENTATIONS))
+def test_time_jacobian(benchmark, structures, name):
+    few = structures[:5]
+    model = REPRESENTATIONS[name]()
+    gX = np.random.default_rng(2).normal(size=model.fit_transform(few).shape)
+    jacobian = benchmark(model.jacobian, few)
+    found = np.einsum("cf,caxf->ax", gX, jacobian.to_dense())
+    expected = model.vjp(few, gX)
+    np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
 
 
-def test_summary_and_speed_ups(bench):
-    report = bench("peers.report")
-
-    def task(**seconds):
-        keys = ("seconds_min", "seconds_median", "seconds_with_conversion_min")
-        entries = [{"name": n, "items": 10, **dict.fromkeys(keys, s)} for n, s in seconds.items()]
-        return {"name": "soap", "contestants": entries}
-
-    one = task(**{"molkern fresh": 2.0, "molkern out": 1.0, "slow": 50.0, "fast": 20.0})
-    two = task(**{"molkern fresh": 1.5, "molkern out": 0.5, "molkern out, 1 thread": 0.8})
-    runs = [{"threads": 1, "tasks": [one]}, {"threads": 2, "tasks": [two]}]
-    assert report.summary_table({"runs": runs})[2:] == [
-        "| soap | fast | 0.5 | 10.0 | 20.0 | 1.60 |"
-    ]
-    assert report.speed_up_table(runs[1])[2:] == [
-        "| soap | molkern out | 500.00 | 800.00 | 1.60 | 1.60 | 1.8 | **no** |"
-    ]
-    assert report.summary_table({"runs": runs[:1]})[2].endswith("| 20.0 |  |")
+@pytest.mark.benchmark(group="kernels")
+@pytest.mark.parametrize("kernel", ["linear", "polynomial"])
+def test_time_kernel_without_width(benchmark, kernel):
+    X = np.random.default_rng(0).normal(size=(150, 60))
+    K = benchmark(getattr(mk.kernels, kernel), X, n_threads=1)
+    assert K.shape == (150, 150)
+    products = X @ X.T
+    expected = products if kernel == "linear" else products**2
+    np.testing.assert_allclose(K, expected, atol=1e-12 * np.abs(expected).max())
 
 
-def test_gradients_of_dense_derivatives_are_vjp(bench):
-    adapters, molecules = bench("peers.soap_adapters"), bench("peers.molecules")
-    pairs = random_molecules(6, seed=4)
-    soap = mk.SOAP(species=[1, 6, 7, 8], n_max=2, l_max=1, r_cut=3.0).fit(pairs)
-    rows = molecules.evenly_spaced(pairs, 3)
-    assert rows.tolist() == [0, 2, 5]
-    assert molecules.evenly_spaced(pairs, 6) is None
-    mine = molecules.atom_rows(pairs, rows)
-    gX = adapters.cotangent(sum(len(z) for z, _ in pairs), soap.n_features_out_)
-    whole = soap.vjp(pairs, gX)
-    dense = [soap.jacobian([pairs[i]]).to_dense() for i in rows]
-    found = adapters.gradients(dense, gX[mine])
-    np.testing.assert_allclose(found, whole[mine], atol=1e-12 * np.abs(whole).max())
+@pytest.mark.benchmark(group="local_kernels")
+def test_time_local_kernel(benchmark, structures):
+    few = structures[:20]
+    X = np.random.default_rng(0).normal(size=(len(few.numbers), 40))
+    K = benchmark(mk.kernels.local.gaussian, X, few, sigma=6.0, n_threads=1)
+    squares = ((X[:, None] - X) ** 2).sum(axis=2)
+    pairs = np.exp(-squares / (2 * 6.0**2)) * (few.numbers[:, None] == few.numbers)
+    of_atom = np.repeat(np.eye(len(few)), few.sizes, axis=1)
+    np.testing.assert_allclose(K, of_atom @ pairs @ of_atom.T, rtol=1e-12)
 
 
-def test_features_padded_for_other_libraries(bench):
-    pairs = random_molecules(3, seed=1)
-    sizes = [len(numbers) for numbers, _ in pairs]
-    X = np.random.default_rng(0).normal(size=(sum(sizes), 4))
-    blocks, numbers = bench("peers.atom_adapters").to_blocks((X, pairs))
-    assert blocks.shape == (3, max(sizes), 4)
-    parts = [(block[:n], block[n:]) for block, n in zip(blocks, sizes, strict=True)]
-    np.testing.assert_array_equal(np.concatenate([atoms for atoms, _ in parts]), X)
-    assert not any(padding.any() for _, padding in parts)
-    assert [len(n) for n in numbers] == sizes
+@pytest.mark.benchmark(group="neighbors")
+def test_time_neighbor_list(benchmark):
+    edge, r_cut = 12.0, 3.0
+    positions = np.random.default_rng(0).uniform(0, edge, (400, 3))
+    cell = edge * np.eye(3)[None]
+    box = mk.Structures(np.full(400, 6), positions, [0, 400], cells=cell, pbc=[[True] * 3])
+    pairs = benchmark(mk.neighbors.neighbor_list, box, r_cut, n_threads=1)
+    vectors = positions - positions[:, None]
+    vectors -= edge * np.round(vectors / edge)  # the nearest image: the cutoff is below half a cell
+    distances = np.linalg.norm(vectors, axis=2)
+    expected = distances[(distances < r_cut) & (distances > 0)]
+    np.testing.assert_allclose(np.sort(pairs.distance), np.sort(expected), rtol=1e-12)
 
 
-def test_compare_runs_from_the_command_line(tmp_path, benchmarks, bench):
-    pairs = bench("peers.molecules").synthetic_pairs(30)
-    packed = mk.Structures.from_arrays(pairs)
-    data, out = tmp_path / "small.npz", tmp_path / "results.json"
-    np.savez(data, numbers=packed.numbers, positions=packed.positions, offsets=packed.offsets)
-    command = [sys.executable, str(benchmarks / "peers" / "compare.py"), "--data", str(data)]
-    command += ["--tasks", "coulomb_sorted,gaussian", "--threads", "1", "--repeats", "2"]
-    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    document = json.loads(out.read_text())
-    run = document["runs"][0]
-    assert [task["name"] for task in run["tasks"]] == ["coulomb_sorted", "gaussian"]
-    assert run["environment"]["OMP_NUM_THREADS"] == "1"
-    assert run["tasks"][0]["precision"] == "float64"
-    assert str(tmp_path) not in out.read_text()  # a result names no folder of this machine
-    assert "times as fast" in out.with_suffix(".md").read_text()
-    absent = subprocess.run([*command[:2], "--data", str(tmp_path / "no.npz")], capture_output=True)
-    assert absent.returncode == 2
-    assert b"no file" in absent.stderr
-
-
-def test_every_module_of_the_suite_is_run(benchmarks):
-    shared = {"__init__", "atoms", "libraries"}
-    assert {path.stem for path in (benchmarks / "suite").glob("*.py")} - shared == set(SUITE)
-
-
-@pytest.mark.parametrize("stem", SUITE)
-def test_suite_runs_with_every_parameter(bench, monkeypatch, stem):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # other libraries' own warnings
-        module, atoms = bench(f"suite.{stem}"), bench("suite.atoms")
-        for target in (module, atoms):
-            for constant in SMALL.keys() & vars(target).keys():
-                monkeypatch.setattr(target, constant, SMALL[constant])
-        smallest = atoms.crystal(1)
-        monkeypatch.setattr(atoms, "crystal", lambda n_cells: smallest)
-        classes = [c for _, c in inspect.getmembers(module, inspect.isclass)]
-        classes = [c for c in classes if c.__module__ == module.__name__]
-        assert classes
-        for case in classes:
-            assert not inspect.isabstract(case)  # asv would leave it out
-            assert len(case.params) == len(case.param_names)
-            assert {"library", "dtype", "n_threads"} & set(case.param_names)
-            n_run = sum(run_case(case, values) for values in itertools.product(*case.params))
-            assert n_run > 0
-
-
-def run_case(case, values):
-    """One object per parameter set and method, as asv does; False if a library is missing."""
-    n_methods = 0
-    for name, method in inspect.getmembers(case, inspect.isfunction):
-        if not name.startswith(("time_", "peakmem_")):
-            continue
-        instance = case()
-        try:
-            instance.setup(*values)
-        except NotImplementedError:
-            return False
-        method(instance, *values)
-        n_methods += 1
-    return n_methods > 0
+@pytest.mark.benchmark(group="regression")
+@pytest.mark.parametrize("step", ["fit", "predict"])
+def test_time_regression(benchmark, step):
+    random = np.random.default_rng(0)
+    X, x, alpha = random.normal(size=(120, 10)), random.normal(size=(30, 10)), 1e-3
+    y = np.sin(X).sum(axis=1)
+    model = mk.regression.KernelRidge(kernel="gaussian", sigma=4.0, alpha=alpha, n_threads=1)
+    if step == "fit":
+        benchmark(model.fit, X, y)
+        found = model.predict(x)
+    else:
+        found = benchmark(model.fit(X, y).predict, x)
+    squares = ((np.concatenate((X, x))[:, None] - X) ** 2).sum(axis=2)
+    K = np.exp(-squares / (2 * 4.0**2))
+    expected = K[120:] @ np.linalg.solve(K[:120] + alpha * np.eye(120), y)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
