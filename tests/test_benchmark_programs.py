@@ -196,8 +196,8 @@ def test_suite_runs_with_every_parameter(bench, monkeypatch, stem):
         for target in (module, atoms):
             for constant in SMALL.keys() & vars(target).keys():
                 monkeypatch.setattr(target, constant, SMALL[constant])
-        smallest = atoms.crystal(1)
-        monkeypatch.setattr(atoms, "crystal", lambda n_cells: smallest)
+        smallest = atoms.crystal(8)
+        monkeypatch.setattr(atoms, "crystal", lambda n_atoms: smallest)
         classes = [c for _, c in inspect.getmembers(module, inspect.isclass)]
         classes = [c for c in classes if c.__module__ == module.__name__]
         assert classes

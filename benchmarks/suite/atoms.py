@@ -17,16 +17,17 @@ SPECIES = [1, 6, 7, 8, 16]  # of the inputs
 LATTICE_CONSTANT = 3.567  # diamond, angstrom
 
 
-def crystal(n_cells):
-    """Diamond of 8 n_cells^3 atoms, a little disordered."""
+def crystal(n_atoms):
+    """Diamond, a little disordered, in a cube of 8 times a cube of atoms."""
+    n_cells = round((n_atoms / 8) ** (1 / 3))
     basis = np.array([[0, 0, 0], [0, 2, 2], [2, 0, 2], [2, 2, 0]])
     basis = np.concatenate([basis, basis + 1]) / 4
     shifts = np.stack(np.meshgrid(*[np.arange(n_cells)] * 3), axis=-1).reshape(-1, 1, 3)
     positions = LATTICE_CONSTANT * (shifts + basis).reshape(-1, 3)
     positions += np.random.default_rng(0).uniform(-0.1, 0.1, positions.shape)
-    n = len(positions)
     cell = n_cells * LATTICE_CONSTANT * np.eye(3)[None]
-    return mk.Structures(np.full(n, 6), positions, [0, n], cells=cell, pbc=[[True] * 3])
+    numbers = np.full(n_atoms, 6)
+    return mk.Structures(numbers, positions, [0, n_atoms], cells=cell, pbc=[[True] * 3])
 
 
 class _OfAtoms(ABC):
@@ -88,24 +89,24 @@ class Memory(_OfAtoms):
 
 
 class Crystal(ABC):
-    """Is the cost linear in the number of atoms? Sums over 512 and 4096 atoms, periodic."""
+    """Is the cost linear in the number of atoms? Sums over a periodic structure."""
 
-    param_names = ("n_cells", "n_threads")
-    params = ([4, 8], [1, 2])
+    param_names = ("n_atoms", "n_threads")
+    params = ([512, 4096], [1, 2])
 
     @staticmethod
     @abstractmethod
     def make(**options):
         """The representation, not fitted."""
 
-    def setup(self, n_cells, n_threads):
-        self.structures = crystal(n_cells)
+    def setup(self, n_atoms, n_threads):
+        self.structures = crystal(n_atoms)
         self.made = self.make(average="sum", n_threads=n_threads).fit(self.structures)
 
-    def time_transform(self, n_cells, n_threads):
+    def time_transform(self, n_atoms, n_threads):
         self.made.transform(self.structures)
 
-    def peakmem_transform(self, n_cells, n_threads):
+    def peakmem_transform(self, n_atoms, n_threads):
         self.made.transform(self.structures)
 
 

@@ -10,16 +10,16 @@ R_CUT = 6.0
 class NeighborList:
     """How long does it take, is it linear in the number of atoms, and what memory does it need?"""
 
-    param_names = ("n_cells", "n_threads")
-    params = ([4, 8], [1, 2])
+    param_names = ("n_atoms", "n_threads")
+    params = ([512, 4096], [1, 2])
 
-    def setup(self, n_cells, n_threads):
-        self.structures = atoms.crystal(n_cells)
+    def setup(self, n_atoms, n_threads):
+        self.structures = atoms.crystal(n_atoms)
 
-    def time_crystal(self, n_cells, n_threads):
+    def time_crystal(self, n_atoms, n_threads):
         mk.neighbors.neighbor_list(self.structures, R_CUT, n_threads=n_threads)
 
-    def peakmem_crystal(self, n_cells, n_threads):
+    def peakmem_crystal(self, n_atoms, n_threads):
         mk.neighbors.neighbor_list(self.structures, R_CUT, n_threads=n_threads)
 
 
@@ -30,7 +30,7 @@ class Libraries:
     params = (list(libraries.NEIGHBORS),)
 
     def setup(self, library):
-        structures = atoms.crystal(4)
+        structures = atoms.crystal(512)
         self.find, n_pairs = libraries.neighbors(library, structures, R_CUT)
         expected = len(mk.neighbors.neighbor_list(structures, R_CUT))
         assert n_pairs(self.find()) == expected
