@@ -1,0 +1,1 @@
+"""One module per figure; ``python -m figures`` draws all of them."""

@@ -1,0 +1,190 @@
+"""Writes every number that the text quotes: ``python make_values.py``.
+
+``build/values.tex`` defines them by keys such as ``qm7/soap/5732``; the text says
+``\\result{qm7/soap/5732}``. What has not been computed yet has no key, and prints as a dash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import library_times
+import sources
+from figures.rmd17 import MOLECULES
+from figures.style import ATOM_BY_ATOM, SHORT, model_name
+from latex import error, number, words
+from make_tables import GROUPS, by_error, errors, slopes
+
+__all__ = ["all_values", "main"]
+
+Pairs = Iterator[tuple[str, str]]
+KEYS = dict(
+    zip(
+        [*SHORT, ATOM_BY_ATOM],
+        ("sorted", "random", "spectrum", "bags", "acsf", "aev", "soap", "unsorted", "local"),
+        strict=True,
+    )
+)
+KERNELS = {"laplacian": "", "gaussian": "-gaussian", "local.gaussian": ""}
+# Models whose only kernel is the Gaussian one.
+OF_ATOMS = ("acsf", "aev", "soap", "local")
+
+
+def key(representation: str, kernel: str) -> str:
+    """Short word for a model: ``bags``, ``bags-gaussian``, ``soap``."""
+    name = KEYS[representation]
+    return name if name in OF_ATOMS else name + KERNELS[kernel]
+
+
+def learning(group: str, data: str, prefix: str) -> Pairs:
+    """Errors, slopes and the best model of one set of learning curves."""
+    table = sources.curves(*GROUPS[group]).get(data)
+    if table is None:
+        return
+    found = errors(table)
+    for (representation, kernel, n), (mean, scatter) in found.items():
+        yield f"{prefix}/{key(representation, kernel)}/{n}", error(mean, scatter)
+    for model, slope in slopes(table, 500).items():
+        yield f"{prefix}/{key(*model)}/slope", number(slope)
+    first, last = by_error(table)[0], int(table["n_train"].max())
+    yield f"{prefix}/best", words(model_name(*first))
+    yield f"{prefix}/best/error", error(*found[*first, last])
+    yield f"{prefix}/largest", str(last)
+    bags, soap = ("Bag of bonds", "laplacian"), ("SOAP (2.5 Å, sum)", "gaussian")
+    if (*bags, last) in found and (*soap, last) in found:
+        yield f"{prefix}/bags-to-soap", number(found[*bags, last][0] / found[*soap, last][0])
+
+
+def data(group: str, name: str, prefix: str) -> Pairs:
+    """What the rows of a set of curves say about how they came about."""
+    parts = sources.results(*GROUPS[group]).get(name, [])
+    for part in parts:
+        row = part.rows[0]
+        yield f"{prefix}/n", str(part.metadata["n_structures"])
+        yield f"{prefix}/test", str(row["n_test"])
+        yield f"{prefix}/unit", words(row["unit"])
+        yield "version", words(part.metadata["molkern"])
+        yield "values-version", str(part.metadata["values_version"])
+        yield "isa", words(row["isa"])
+        yield "compiler", words(row["compiler"])
+
+
+def all_curves() -> Pairs:
+    """Every set of learning curves."""
+    for group in GROUPS:
+        if group == "rmd17":
+            for molecule in MOLECULES:
+                yield from learning(group, f"rmd17-{molecule}", f"rmd17-{molecule}")
+                yield from data(group, f"rmd17-{molecule}", "rmd17")
+        else:
+            name = group.split("-")[0]
+            yield from learning(group, name, group)
+            yield from data(group, name, group)
+
+
+def wins() -> Pairs:
+    """On how many molecules of rMD17 each model is the best at the largest size."""
+    found = sources.curves(*GROUPS["rmd17"])
+    best = [by_error(table)[0] for table in found.values()]
+    every = {model for table in found.values() for model in by_error(table)}
+    for model in sorted(every):
+        yield f"rmd17/wins/{key(*model)}", str(best.count(model))
+
+
+def literature() -> Pairs:
+    """Published values, by data, source and, where it is one of ours, the model."""
+    for name in ("qm7", "qm9"):
+        for value in sources.literature(name):
+            model = f"/{key(*value['model'])}" if "model" in value else ""
+            for n, mae in sources.published(value):
+                yield f"published/{name}/{value['source']}{model}/{n}", number(mae)
+                if "words" in value:
+                    yield f"published/{name}/{value['source']}{model}/{n}", value["words"]
+
+
+def costs() -> Pairs:
+    """Microseconds for a molecule of QM7, and seconds to train."""
+    measured = sources.measurements("cost")
+    yield "processor", words(str(measured.metadata["processor"]))
+    yield "cores", str(measured.metadata["n_cores"])
+    yield "cost/sample", str(measured.metadata["n_sample"])
+    frame = measured.frame
+    for row in frame[frame["n_threads"] == 1].itertuples():
+        name = KEYS[row.representation]
+        if row.operation in ("train", "predict"):
+            model = key(row.representation, row.kernel)
+            seconds = row.seconds if row.operation == "train" else 1e6 * row.seconds_per_structure
+            yield f"{row.operation}/{model}/{row.n_train}", number(seconds)
+        elif row.dtype == "float64":
+            source = "" if row.source == "structures" else f"/{row.source}"
+            yield f"{row.operation}/{name}{source}", number(1e6 * row.seconds_per_structure)
+
+
+def growth() -> Pairs:
+    """Exponents of time against the number of atoms."""
+    measured = sources.measurements("scaling")
+    yield "scaling/largest", str(int(measured.frame["n_atoms"].max()))
+    fits = measured.exponents(1000)
+    for row in fits[fits["operation"] == "values"].itertuples():
+        name = f"{KEYS[row.representation]}/{row.system}"
+        yield f"exponent/{name}", number(row.exponent)
+        yield f"atom/{name}", number(1e6 * row.seconds_per_atom)
+    local = fits[fits["representation"].isin(["SOAP (2.5 Å, sum)", *_OTHER_LOCAL])]
+    if len(local):
+        yield "exponent/local/least", number(local["exponent"].min())
+        yield "exponent/local/most", number(local["exponent"].max())
+
+
+_OTHER_LOCAL = ("ACSF (8 G2, 16 G4, sum)", "AEV (ANI-2x, sum)")
+
+
+def libraries() -> Pairs:
+    """How many times as fast as the fastest other library."""
+    found = library_times.tasks()
+    for task in found:
+        yield f"library/{task.name}", number(task.ratio(task.ours))
+        yield f"library/{task.name}/name", words(task.best)
+    if found:
+        ratios = [task.ratio(task.ours) for task in found]
+        yield "library/tasks", str(len(found))
+        yield "library/least", number(min(ratios))
+        yield "library/most", number(max(ratios))
+        yield "library/ahead", str(sum(ratio > 1.0 for ratio in ratios))
+
+
+def beside_dscribe() -> Pairs:
+    """DScribe's time over ours for one large structure, summed SOAP."""
+    ratios = []
+    for row in sources.document("scaling-atoms")["rows"]:
+        ours, other = (row.get(name, {}).get("microseconds_per_atom") for name in sources.LIBRARIES)
+        if ours and other and row["what"] == "soap":
+            ratios.append(other / ours)
+            yield f"dscribe/{row['system']}/{row['size']}", number(other / ours)
+    if ratios:
+        yield "dscribe/least", number(min(ratios))
+        yield "dscribe/most", number(max(ratios))
+
+
+def all_values() -> dict[str, str]:
+    """Every key with its LaTeX."""
+    values: dict[str, str] = {}
+    for part in (all_curves, wins, literature, costs, growth, libraries, beside_dscribe):
+        try:
+            values.update(part())
+        except sources.Missing as missing:
+            print(f"values of {part.__name__} left out: {missing}")
+    return values
+
+
+def main() -> Path:
+    path = sources.BUILD / "values.tex"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = all_values().items()
+    text = "".join(rf"\defresult{{{name}}}{{{value}}}" + "\n" for name, value in lines)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    main()

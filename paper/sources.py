@@ -1,0 +1,130 @@
+"""What figures and tables read: committed results, and published values with their sources."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import stored
+from molkern.report.tradeoff import tradeoff as error_and_cost
+from molkern.study import Measurements, Result
+
+__all__ = [
+    "BUILD",
+    "LIBRARIES",
+    "LITERATURE",
+    "MEV",
+    "Missing",
+    "curves",
+    "curves_of",
+    "document",
+    "literature",
+    "measurements",
+    "published",
+    "results",
+    "slope",
+    "tradeoff",
+]
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+BUILD = HERE / "build"  # figures and tables
+LITERATURE = HERE / "literature.toml"
+LIBRARIES = ("molkern", "DScribe")  # of scaling-atoms.json
+MEV = 43.364  # meV in a kcal/mol
+SEEN = ("primary", "copied", "unchecked")
+
+
+class Missing(Exception):
+    """A study that has not been run yet: its figures and tables are left out, with a word."""
+
+
+def results(*names: str) -> dict[str, list[Any]]:
+    """`molkern.study.Result` of these studies by data set; those not computed yet are left out."""
+    found: dict[str, list[Any]] = {}
+    for name in names:
+        path = RESULTS / f"{name}.json"
+        for data, result in (stored.read(path) if path.is_file() else {}).items():
+            found.setdefault(data, []).append(result)
+    return found
+
+
+def curves(*names: str) -> dict[str, pd.DataFrame]:
+    """Means over folds and seeds, ``Result.summary``, of all models of these studies by data."""
+    return {
+        data: pd.concat([part.summary() for part in parts], ignore_index=True)
+        for data, parts in results(*names).items()
+    }
+
+
+def curves_of(data: str, *names: str) -> pd.DataFrame:
+    """`curves` of one data set.
+
+    Raises
+    ------
+    Missing
+        Where there are none.
+    """
+    found = curves(*names)
+    if data not in found:
+        raise Missing(f"no results of {', '.join(names)}")
+    return found[data]
+
+
+def slope(table: pd.DataFrame) -> float:
+    """Exponent of one learning curve: log(mean error) against log(size); NaN of one size."""
+    if table["n_train"].nunique() < 2:
+        return math.nan
+    return float(np.polyfit(np.log(table["n_train"]), np.log(table["mae"]), 1)[0])
+
+
+def measurements(name: str) -> Measurements:
+    """Costs of a study.
+
+    Raises
+    ------
+    Missing
+        Where it has not been run yet, as for `document`.
+    """
+    found: Measurements = stored.read(_existing(name))[name]
+    return found
+
+
+def tradeoff(data: str, studies: Sequence[str]) -> pd.DataFrame:
+    """Error and cost of all models of these studies; see `molkern.report.tradeoff`."""
+    parts = results(*studies).get(data)
+    if not parts:
+        raise Missing(f"no results of {', '.join(studies)}")
+    rows = tuple(row for part in parts for row in part.rows)
+    return error_and_cost(Result(rows), measurements("cost"))
+
+
+def document(name: str) -> Any:
+    """What a program of ``benchmarks/`` wrote."""
+    return json.loads(_existing(name).read_text(encoding="utf-8"))
+
+
+def _existing(name: str) -> Path:
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        raise Missing(f"no results of {name}")
+    return path
+
+
+def literature(data: str, *, drawn: bool = False) -> list[dict[str, Any]]:
+    """Published values beside a data set; ``drawn``: only those that were seen."""
+    content = tomllib.loads(LITERATURE.read_text(encoding="utf-8"))["value"]
+    kept = [value for value in content if value["data"] == data]
+    return [value for value in kept if value["seen"] != "unchecked"] if drawn else kept
+
+
+def published(value: dict[str, Any]) -> Iterator[tuple[int, float]]:
+    """Training sizes and errors of a published value with one for each size."""
+    return zip(value["n_train"], value["mae"], strict=True)
