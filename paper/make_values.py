@@ -64,6 +64,7 @@ def data(group: str, name: str, prefix: str) -> Pairs:
         yield f"{prefix}/n", str(part.metadata["n_structures"])
         yield f"{prefix}/test", str(row["n_test"])
         yield f"{prefix}/unit", words(row["unit"])
+        yield f"{prefix}/sha256", part.metadata["sha256"][:12]
         yield "version", words(part.metadata["molkern"])
         yield "values-version", str(part.metadata["values_version"])
         yield "isa", words(row["isa"])
