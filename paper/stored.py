@@ -20,7 +20,7 @@ __all__ = ["read", "write"]
 Stored = Result | Measurements
 _KINDS: dict[str, Any] = {"accuracy": Result, "measurements": Measurements}
 # Neighbouring rows that agree in these are one model.
-_MODEL = ("system", "representation", "kernel", "operation", "dtype")
+_MODEL = ("system", "representation", "kernel")
 
 
 def write(path: Path, results: Mapping[str, Stored]) -> Path:

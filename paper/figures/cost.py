@@ -1,5 +1,7 @@
 """Cost of a descriptor: values and gradients of QM7's molecules, one thread."""
 
+from typing import Any
+
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -28,7 +30,7 @@ def draw() -> Figure:
         entries = []
         for operation, source, words, form in SERIES:
             part = frame[(frame["operation"] == operation) & (frame["source"] == source)]
-            mark = {"color": INK, "linestyle": "", **form}
+            mark: dict[str, Any] = {"color": INK, "linestyle": "", **form}
             axes.plot(part["cost"], [names.index(name) for name in part["representation"]], **mark)
             entries.append((words, mark))
         short = [style.short_name(name) for name in names]

@@ -16,7 +16,7 @@ def rows(axes: Axes, names: Sequence[str], times: Sequence[float], words: str) -
     """Axes for one row per name, first above, and a logarithmic axis for all these times."""
     low, high = min(times), max(times)
     ticks = number_ticks(low, high)
-    log_axis(axes, "x", low, high, ticks if len(ticks) < 7 else ticks[::2])
+    log_axis(axes, "x", low, high, ticks if len(ticks) < 5 else ticks[::2])
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

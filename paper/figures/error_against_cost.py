@@ -24,7 +24,7 @@ def draw() -> Figure:
     with rc_context(style.RC):
         figure = Figure(figsize=(style.PAGE, 3.4))
         panels = figure.subplots(1, 2, sharey=True)
-        figure.subplots_adjust(0.068, 0.29, 0.995, 0.945, wspace=0.05)
+        figure.subplots_adjust(0.068, 0.305, 0.995, 0.945, wspace=0.05)
         for place, (axes, (name, front, factor, words)) in enumerate(
             zip(panels, PANELS, strict=True)
         ):

@@ -1,6 +1,7 @@
 """Summed SOAP of single large structures beside DScribe."""
 
 from collections import defaultdict
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def draw() -> Figure:
         axes = figure.add_axes((0.14, 0.33, 0.84, 0.65))
         entries = []
         for (library, system), points in series.items():
-            mark = {"color": INK, "marker": MARKERS[system], "linewidth": 0.9}
+            mark: dict[str, Any] = {"color": INK, "marker": MARKERS[system], "linewidth": 0.9}
             if library != "molkern":
                 mark |= {"markerfacecolor": PAPER, "linestyle": (0, (5, 2))}
             axes.plot(*zip(*sorted(points), strict=True), **mark)

@@ -16,7 +16,7 @@ from molkern.report.style import INK, number_ticks
 __all__ = ["LITERATURE", "curves", "error_axis", "published", "size_axis"]
 
 # Black: not ours. One mark for each source of a figure.
-LITERATURE = tuple(
+LITERATURE: Any = tuple(
     {
         "color": INK,
         "marker": marker,

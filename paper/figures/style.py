@@ -23,7 +23,7 @@ __all__ = ["COLUMN", "PAGE", "RC", "legend", "letter", "look", "model_name", "sa
 
 PAGE, COLUMN = 6.85, 3.31  # inches; widths in molkern.tex
 
-RC: dict[str, Any] = {
+RC: Any = {  # Any: as in the style of the reports
     **reports.RC,
     "font.size": 7.5,
     "axes.labelsize": 7.5,
