@@ -104,6 +104,15 @@ def literature() -> Pairs:
                     yield f"published/{name}/{value['source']}{model}/{n}", value["words"]
 
 
+def times() -> Pairs:
+    """How long the studies of accuracy took: minutes each, and hours together."""
+    names = sorted({name for group in GROUPS.values() for name in group})
+    found = {name: sources.seconds(name) for name in names if sources.exists(name)}
+    for name, seconds in found.items():
+        yield f"minutes/{name}", f"{seconds / 60:.0f}"
+    yield "hours", number(sum(found.values()) / 3600)
+
+
 def costs() -> Pairs:
     """Microseconds for a molecule of QM7, and seconds to train."""
     measured = sources.measurements("cost")
@@ -170,7 +179,7 @@ def beside_dscribe() -> Pairs:
 def all_values() -> dict[str, str]:
     """Every key with its LaTeX."""
     values: dict[str, str] = {}
-    for part in (all_curves, wins, literature, costs, growth, libraries, beside_dscribe):
+    for part in (all_curves, wins, times, literature, costs, growth, libraries, beside_dscribe):
         try:
             values.update(part())
         except sources.Missing as missing:

@@ -25,10 +25,12 @@ __all__ = [
     "curves",
     "curves_of",
     "document",
+    "exists",
     "literature",
     "measurements",
     "published",
     "results",
+    "seconds",
     "slope",
     "tradeoff",
 ]
@@ -85,6 +87,19 @@ def slope(table: pd.DataFrame) -> float:
     return float(np.polyfit(np.log(table["n_train"]), np.log(table["mae"]), 1)[0])
 
 
+def seconds(name: str) -> float:
+    """Wall time that the rows of a study of accuracy add up to, what they share once."""
+    total = 0.0
+    for result in stored.read(_existing(name)).values():
+        for _, rows in result.frame.groupby(["representation", "kernel"]):
+            shared = rows["seconds_kernel"].min()
+            total += rows["seconds_representation"].max() + shared
+            total += float((rows["seconds_kernel"] - shared).sum())
+            total += rows.loc[rows["n_train"] <= rows["n_tune"], "seconds_tune"].sum()
+            total += float(rows["seconds_fit"].sum() + rows["seconds_predict"].sum())
+    return total
+
+
 def measurements(name: str) -> Measurements:
     """Costs of a study.
 
@@ -111,11 +126,15 @@ def document(name: str) -> Any:
     return json.loads(_existing(name).read_text(encoding="utf-8"))
 
 
+def exists(name: str) -> bool:
+    """Whether a study has been run."""
+    return (RESULTS / f"{name}.json").is_file()
+
+
 def _existing(name: str) -> Path:
-    path = RESULTS / f"{name}.json"
-    if not path.is_file():
+    if not exists(name):
         raise Missing(f"no results of {name}")
-    return path
+    return RESULTS / f"{name}.json"
 
 
 def literature(data: str, *, drawn: bool = False) -> list[dict[str, Any]]:

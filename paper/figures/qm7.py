@@ -45,7 +45,7 @@ def draw() -> Figure:
             models = [] if table is None else learning.curves(axes, table)
             entries += [(style.model_name(*model), style.look(*model)) for model in models]
             learning.size_axis(axes, sizes)
-            learning.error_axis(axes, min(errors) / 1.3, max(errors))
+            learning.error_axis(axes, min(errors) / 1.6, max(errors))
             axes.tick_params(axis="y", left=place == 0, labelleft=place == 0)
             style.letter(axes, place, PANELS[place][0])
         for value in values:
