@@ -71,6 +71,23 @@ def data(group: str, name: str, prefix: str) -> Pairs:
         yield "compiler", words(row["compiler"])
 
 
+def parameters() -> Pairs:
+    """Settings of the representations of atoms, as the results state them."""
+    for studies in GROUPS.values():
+        for parts in sources.results(*studies).values():
+            for specification in (s for part in parts for s in part.metadata["representations"]):
+                given = specification["parameters"]
+                name = specification["class"].lower()
+                if name == "soap" and given["average"] is None:
+                    name = "local"
+                for word in ("r_cut", "sigma", "n_max", "l_max"):
+                    if word in given:
+                        yield f"{name}/{word.replace('_', '-')}", f"{given[word]:g}"
+                for word in ("g2", "g4"):
+                    if word in given:
+                        yield f"{name}/{word}", str(len(given[word]))
+
+
 def all_curves() -> Pairs:
     """Every set of learning curves."""
     for group in GROUPS:
@@ -176,10 +193,23 @@ def beside_dscribe() -> Pairs:
         yield "dscribe/most", number(max(ratios))
 
 
+PARTS = (
+    all_curves,
+    parameters,
+    wins,
+    times,
+    literature,
+    costs,
+    growth,
+    libraries,
+    beside_dscribe,
+)
+
+
 def all_values() -> dict[str, str]:
     """Every key with its LaTeX."""
     values: dict[str, str] = {}
-    for part in (all_curves, wins, times, literature, costs, growth, libraries, beside_dscribe):
+    for part in PARTS:
         try:
             values.update(part())
         except sources.Missing as missing:

@@ -210,7 +210,8 @@ def missing_studies(paper):
     }
     wanted = {group: (names, (f"{group}/",)) for group, names in groups.items()}
     wanted["rmd17"] = (groups["rmd17"], ("rmd17",))
-    wanted["qm7"] = (groups["qm7"], ("qm7/", "hours", "version", "values-version", "isa", "compiler"))
+    about = ("hours", "version", "values-version", "isa", "compiler", "acsf/", "soap/", "local/")
+    wanted["qm7"] = (groups["qm7"], ("qm7/", *about))
     wanted |= {name: ((name,), starts) for name, starts in single.items()}
     absent = set()
     for names, starts in wanted.values():
