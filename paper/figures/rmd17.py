@@ -35,7 +35,7 @@ def draw() -> Figure:
     with rc_context(style.RC):
         figure = Figure(figsize=(style.PAGE, 4.6))
         panels = figure.subplots(2, 5, sharex=True, sharey=True).ravel()
-        figure.subplots_adjust(0.07, 0.235, 0.995, 0.955, wspace=0.06, hspace=0.16)
+        figure.subplots_adjust(0.074, 0.235, 0.984, 0.955, wspace=0.06, hspace=0.16)
         entries = []
         for place, (axes, molecule) in enumerate(zip(panels, MOLECULES, strict=True)):
             table = tables.get(f"rmd17-{molecule}")
