@@ -7,15 +7,15 @@ import sources
 from figures import learning, style
 
 PANELS = (
-    ("atomization energy", ("qm9", "qm9-atoms"), "kcal/mol"),
-    ("gap of HOMO and LUMO", ("qm9-gap", "qm9-gap-atoms"), "eV"),
-    ("dipole moment", ("qm9-mu", "qm9-mu-atoms"), "debye"),
+    ("atomization energy", ("qm9", "qm9-atoms")),
+    ("gap of HOMO and LUMO", ("qm9-gap", "qm9-gap-atoms")),
+    ("dipole moment", ("qm9-mu", "qm9-mu-atoms")),
 )
 
 
 def draw() -> Figure:
     """A wide panel and two."""
-    found = [sources.curves(*names).get("qm9") for _, names, _ in PANELS]
+    found = [sources.curves(*names).get("qm9") for _, names in PANELS]
     if found[0] is None:
         raise sources.Missing("no results of qm9")
     values = sources.literature("qm9", drawn=True)
@@ -24,7 +24,7 @@ def draw() -> Figure:
         panels = figure.subplots(1, 3, width_ratios=[1.5, 1, 1])
         figure.subplots_adjust(0.068, 0.28, 0.99, 0.935, wspace=0.28)
         entries = []
-        for place, (axes, (words, _, unit)) in enumerate(zip(panels, PANELS, strict=True)):
+        for place, (axes, (words, names)) in enumerate(zip(panels, PANELS, strict=True)):
             table = found[place]
             style.letter(axes, place, words)
             if table is None:
@@ -40,7 +40,8 @@ def draw() -> Figure:
                 errors += value["mae"]
             learning.size_axis(axes, sizes)
             learning.error_axis(axes, min(errors), max(errors))
-            axes.set_ylabel(f"Mean absolute error ({unit})")
+            unit = sources.results(*names)["qm9"][0].rows[0]["unit"]
+            axes.set_ylabel(f"{'Error' if place else 'Mean absolute error'} ({unit})")
         style.legend(
             figure, sorted(entries, key=lambda entry: entry[1]["color"] == "#1b1d1f"), ncols=4
         )
