@@ -24,6 +24,13 @@ GROUPS = {
     "qm9-mu": ("qm9-mu", "qm9-mu-atoms"),
     "rmd17": ("rmd17", "rmd17-atoms", "rmd17-local"),
 }
+# Learnt from one part of the data, tested on another: data, what is tested, studies.
+BEYOND = (
+    ("qm7", "QM7, 7 after 6 atoms", "extrapolate-qm7"),
+    ("qm9", "QM9, 8 and 9 after 7", "extrapolate-qm9"),
+    ("ani1-s01", "CH$_4$, NH$_3$, H$_2$O", "extrapolate-ani1-s01"),
+    ("ani1-s02", "C$_2$H$_2$, C$_2$H$_4$, C$_2$H$_6$", "extrapolate-ani1-s02"),
+)
 QM7_SIZES = (100, 500, 1000, 2000, 5732)
 SEEN = {"primary": "", "copied": "$^a$", "unchecked": "$^b$"}
 Models = Sequence[tuple[str, str]]
@@ -129,6 +136,26 @@ def rmd17() -> None:
     save_table(sources.BUILD / "table_rmd17.tex", "l" + "r" * 10, header, rows)
 
 
+def extrapolation() -> None:
+    """Errors beyond what a model has learnt from, at the largest size of each."""
+    tables = {name: sources.curves(name, f"{name}-atoms").get(data) for data, _, name in BEYOND}
+    found = {name: table for name, table in tables.items() if table is not None}
+    if not found:
+        raise sources.Missing("no results of extrapolation")
+    last = {name: int(table["n_train"].max()) for name, table in found.items()}
+    cells = {name: errors(table) for name, table in found.items()}
+    rows = [
+        [
+            words(model_name(*model)),
+            *(error(*cells[name][*model, last[name]]) for name in found),
+        ]
+        for model in by_error(next(iter(found.values())))
+    ]
+    tested = [f"{text}, $N={last[name]}$" for _, text, name in BEYOND if name in found]
+    header = ["Representation, kernel", *tested]
+    save_table(sources.BUILD / "table_extrapolation.tex", "l" + "r" * len(found), header, rows)
+
+
 def cost() -> None:
     """Size and time of representations of QM7's molecules."""
     frame = sources.measurements("cost").frame
@@ -226,7 +253,7 @@ def data() -> None:
 
 
 TABLES: tuple[Callable[[], None], ...] = (
-    qm7, literature, qm9, rmd17, cost, libraries, scaling, data
+    qm7, literature, qm9, rmd17, extrapolation, cost, libraries, scaling, data
 )  # fmt: skip
 
 

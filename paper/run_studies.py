@@ -41,10 +41,11 @@ def run(path: Path, store: Path, n_threads: int | None) -> dict[str, Any]:
         return {content["measure"]: joined(parts)}
     names = content.pop("data")
     representations = content.pop("representations")
+    unit = content.pop("unit", None)
     results = {}
     for name in [names] if isinstance(names, str) else names:
         start = time.perf_counter()
-        data = datasets.load(name, property=content.get("property"))
+        data = datasets.load(name, property=content.get("property"), unit=unit)
         results[name] = study.compare(
             data, representations, store=store, n_threads=n_threads, **content
         )
