@@ -46,6 +46,25 @@ def test_representations_are_bitwise_equal(cls, parameters, dtype, many):
             np.testing.assert_array_equal(result, wanted)
 
 
+def test_sums_of_gradients_in_many_ranges(many):
+    """More atoms than are added up in one go: the same as of each structure alone."""
+    gX = np.random.default_rng(0).normal(size=(len(many), 285))
+
+    def results(n_threads, batch=many, gX=gX):
+        model = mk.ACSF(species=ELEMENTS, **OPTIONS, average="sum", n_threads=n_threads).fit(batch)
+        return model.vjp(batch, gX[:, : model.n_features_out_], strain=True)
+
+    gradient, strain = results(1)
+    assert len(gradient) > 3 * 2048
+    for n_threads in (2, 7):
+        for result, wanted in zip(results(n_threads), (gradient, strain), strict=True):
+            np.testing.assert_array_equal(result, wanted)
+    for m in (0, 141, 350, len(many) - 1):
+        alone = results(1, many[m : m + 1], gX[m : m + 1])
+        np.testing.assert_array_equal(alone[0], gradient[many.offsets[m] : many.offsets[m + 1]])
+        np.testing.assert_array_equal(alone[1][0], strain[m])
+
+
 LOCAL_OPTIONS = [
     *((mk.ACSF, OPTIONS | {"average": average}) for average in (None, "sum", "mean")),
     *(

@@ -2,6 +2,8 @@
 // one neighbour at a time in memory that stays in the cache; they are written once, and subtracted
 // from the block of the centre itself.
 
+#include <algorithm>
+
 #include "cpu/local_run.hpp"
 #include "cpu/table.hpp"
 

@@ -145,6 +145,7 @@ void soap_features_of_sums(const void* parameters, double* sums, std::size_t n, 
         if (n == 1) return power_spectrum(p, sums, there, tile, row);
     }
     if (!add) std::memset(row, 0, p.n_features * sizeof(double));
+    if (n == 0) return;
     double* alone = scratch.take(p.n_features);
     for (std::size_t k = 0; k < n; ++k) {
         power_spectrum(p, sums + k * of_set, there + k * n_channels(p), tile, alone);

@@ -48,7 +48,10 @@ def real_number(
     message = f"{name}: expected a number {bounds}, found {value!r}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(message)
-    real = float(value)
+    try:
+        real = float(value)
+    except OverflowError:
+        real = np.inf
     if not least <= real <= most or real == np.inf or (above and real == least):
         raise ValueError(message)
     return real
@@ -58,8 +61,9 @@ def real_numbers(name: str, values: Any, expected: str) -> npt.NDArray[np.float6
     """An array of real numbers; texts and truth values raise TypeError with what is expected."""
     try:
         array = np.asarray(values)
+        truth = any(isinstance(item, bool | np.bool_) for item in np.asarray(values, object).flat)
     except ValueError:  # rows of different lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in "iuf":
+        array, truth = np.empty(0, object), False
+    if truth or array.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected {expected}, found {values!r}")
     return array.astype(np.float64)

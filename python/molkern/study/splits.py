@@ -109,9 +109,7 @@ def _extrapolating(
     splits = []
     for seed in seeds:
         rng = np.random.default_rng(int(seed))
-        order = train[rng.permutation(len(train))]
-        if rule.kind == "heavy_atoms":
-            order = elements_first(order, data.structures)
+        order = elements_first(train[rng.permutation(len(train))], data.structures)
         drawn = test[rng.permutation(len(test))[:MAX_HOLD_OUT]]
         splits.append(Split(0, int(seed), order, drawn))
     return tuple(splits)
