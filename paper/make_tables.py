@@ -211,8 +211,7 @@ def libraries() -> None:
 
 def scaling() -> None:
     """Exponents of time against atoms, and the cost of an atom at the largest size."""
-    fits = sources.measurements("scaling").exponents(1000)
-    fits = fits[fits["operation"] == "values"]
+    fits = sources.exponents("scaling")
     systems = list(dict.fromkeys(fits["system"]))
     rows = []
     for name, part in fits.groupby("representation", sort=False):

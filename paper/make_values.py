@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 import library_times
 import sources
 from figures.rmd17 import MOLECULES
 from figures.style import ATOM_BY_ATOM, SHORT, model_name
 from latex import error, number, words
-from make_tables import GROUPS, by_error, errors, slopes
+from make_tables import BEYOND, GROUPS, by_error, errors, slopes
+from molkern.regression.validation import DEFAULT_ALPHAS
 
 __all__ = ["all_values", "main"]
 
@@ -29,6 +32,8 @@ KEYS = dict(
 KERNELS = {"laplacian": "", "gaussian": "-gaussian", "local.gaussian": ""}
 # Models whose only kernel is the Gaussian one.
 OF_ATOMS = ("acsf", "aev", "soap", "local")
+# Gaussian kernels of Coulomb matrices that are as narrow see every frame apart from all others.
+NARROW = 2.0
 
 
 def key(representation: str, kernel: str) -> str:
@@ -67,8 +72,6 @@ def data(group: str, name: str, prefix: str) -> Pairs:
         yield f"{prefix}/sha256", part.metadata["sha256"][:12]
         yield "version", words(part.metadata["molkern"])
         yield "values-version", str(part.metadata["values_version"])
-        yield "isa", words(row["isa"])
-        yield "compiler", words(row["compiler"])
 
 
 def parameters() -> Pairs:
@@ -102,12 +105,57 @@ def all_curves() -> Pairs:
 
 
 def wins() -> Pairs:
-    """On how many molecules of rMD17 each model is the best at the largest size."""
+    """On how many molecules of rMD17 each model is the best, and the Gaussian kernel for bags."""
     found = sources.curves(*GROUPS["rmd17"])
-    best = [by_error(table)[0] for table in found.values()]
-    every = {model for table in found.values() for model in by_error(table)}
-    for model in sorted(every):
-        yield f"rmd17/wins/{key(*model)}", str(best.count(model))
+    clear = [best for best in map(clearly_best, found.values()) if best is not None]
+    for model in sorted({model for table in found.values() for model in by_error(table)}):
+        yield f"rmd17/wins/{key(*model)}", str(clear.count(model))
+    orders = [by_error(table) for table in found.values()]
+    gaussian, laplacian = [("Bag of bonds", kernel) for kernel in ("gaussian", "laplacian")]
+    if orders and all({gaussian, laplacian} <= set(order) for order in orders):
+        better = sum(order.index(gaussian) < order.index(laplacian) for order in orders)
+        yield "rmd17/bags-gaussian-better", str(better)
+
+
+def clearly_best(table: pd.DataFrame) -> tuple[str, str] | None:
+    """The best model at the largest size; None where the next is as good within the scatter."""
+    found, n = errors(table), table["n_train"].max()
+    first, second, *_ = by_error(table)
+    (least, scatter), (next_, next_scatter) = found[*first, n], found[*second, n]
+    return first if next_ - least > max(scatter, next_scatter) else None
+
+
+def at_limits() -> Pairs:
+    """Where the choice of parameters ended at a limit: see the text on the search."""
+    yield "rmd17/narrow", number(NARROW)
+    for data, parts in sources.results("rmd17").items():
+        frame = parts[0].frame
+        last = frame[(frame["n_train"] == frame["n_train"].max()) & (frame["kernel"] == "gaussian")]
+        for name in ("unsorted", "sorted"):
+            part = last[last["representation"] == f"Coulomb matrix ({name})"]
+            yield f"{data}/{name}-gaussian/narrow", str((part["sigma"] <= NARROW).sum())
+            yield f"{data}/runs", str(len(part))
+    for group in ("qm9", "qm9-gap", "qm9-mu"):
+        for parts in sources.results(*GROUPS[group]).values():
+            frame = pd.concat([part.frame for part in parts])
+            bags = frame[frame["representation"] == "Bag of bonds"]
+            largest = int((bags["alpha"] >= max(DEFAULT_ALPHAS)).sum())
+            yield f"{group}/bags/largest-alpha", f"{largest} of {len(bags)}"
+
+
+def beyond() -> Pairs:
+    """Errors beyond what was learnt from, at the largest size; and for each heavy atom."""
+    for name, _, study in BEYOND:
+        table = sources.curves(study, f"{study}-atoms").get(name)
+        if table is None:
+            continue
+        last = table[table["n_train"] == table["n_train"].max()]
+        yield f"beyond/{name}/largest", str(last["n_train"].iloc[0])
+        for row in last.itertuples():
+            prefix = f"beyond/{name}/{key(row.representation, row.kernel)}"
+            yield prefix, error(row.mae, row.mae_std)
+            if "mae_per_heavy_atom" in last:
+                yield f"{prefix}/per-heavy-atom", number(row.mae_per_heavy_atom)
 
 
 def literature() -> Pairs:
@@ -117,14 +165,16 @@ def literature() -> Pairs:
             model = f"/{key(*value['model'])}" if "model" in value else ""
             for n, mae in sources.published(value):
                 yield f"published/{name}/{value['source']}{model}/{n}", number(mae)
-                if "words" in value:
-                    yield f"published/{name}/{value['source']}{model}/{n}", value["words"]
+            if "words" in value:
+                sizes = [f"/{n}" for n in value["n_train"]] or [""]
+                yield f"published/{name}/{value['source']}{model}{sizes[0]}", value["words"]
 
 
 def times() -> Pairs:
     """How long the studies of accuracy took: minutes each, and hours together."""
-    names = sorted({name for group in GROUPS.values() for name in group})
-    found = {name: sources.seconds(name) for name in names if sources.exists(name)}
+    names = {name for group in GROUPS.values() for name in group}
+    names |= {name + part for *_, name in BEYOND for part in ("", "-atoms")}
+    found = {name: sources.seconds(name) for name in sorted(names) if sources.exists(name)}
     for name, seconds in found.items():
         yield f"minutes/{name}", f"{seconds / 60:.0f}"
     yield "hours", number(sum(found.values()) / 3600)
@@ -137,6 +187,8 @@ def costs() -> Pairs:
     yield "cores", str(measured.metadata["n_cores"])
     yield "cost/sample", str(measured.metadata["n_sample"])
     frame = measured.frame
+    yield "cost/isa", words(", ".join(dict.fromkeys(frame["isa"])))
+    yield "cost/compiler", words(", ".join(dict.fromkeys(frame["compiler"])))
     for row in frame[frame["n_threads"] == 1].itertuples():
         name = KEYS[row.representation]
         if row.operation in ("train", "predict"):
@@ -152,8 +204,8 @@ def growth() -> Pairs:
     """Exponents of time against the number of atoms."""
     measured = sources.measurements("scaling")
     yield "scaling/largest", str(int(measured.frame["n_atoms"].max()))
-    fits = measured.exponents(1000)
-    for row in fits[fits["operation"] == "values"].itertuples():
+    fits = sources.exponents("scaling")
+    for row in fits.itertuples():
         name = f"{KEYS[row.representation]}/{row.system}"
         yield f"exponent/{name}", number(row.exponent)
         yield f"atom/{name}", number(1e6 * row.seconds_per_atom)
@@ -172,12 +224,22 @@ def libraries() -> Pairs:
     for task in found:
         yield f"library/{task.name}", number(task.ratio(task.ours))
         yield f"library/{task.name}/name", words(task.best)
-    if found:
-        ratios = [task.ratio(task.ours) for task in found]
+    ahead = [task.ratio(task.ours) for task in found if faster(task)]
+    others = [task for task in found if not faster(task)]
+    if ahead:
         yield "library/tasks", str(len(found))
-        yield "library/least", number(min(ratios))
-        yield "library/most", number(max(ratios))
-        yield "library/ahead", str(sum(ratio > 1.0 for ratio in ratios))
+        yield "library/ahead", str(len(ahead))
+        yield "library/least", number(min(ahead))
+        yield "library/most", number(max(ahead))
+    if others:
+        each = [f"{words(task.words)} {number(task.ratio(task.ours))}" for task in others]
+        names = [f"{text} ({words(task.best)})" for text, task in zip(each, others, strict=True)]
+        yield "library/not-ahead", ", ".join(names)
+
+
+def faster(task: library_times.Task) -> bool:
+    """Whether we count as faster, into new memory."""
+    return task.ratio(task.ours) >= library_times.AHEAD
 
 
 def beside_dscribe() -> Pairs:
@@ -197,6 +259,8 @@ PARTS = (
     all_curves,
     parameters,
     wins,
+    at_limits,
+    beyond,
     times,
     literature,
     costs,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import stored
+from molkern.report.scaling import MIN_SIZES
 from molkern.report.tradeoff import tradeoff as error_and_cost
 from molkern.study import Measurements, Result
 
@@ -26,6 +27,7 @@ __all__ = [
     "curves_of",
     "document",
     "exists",
+    "exponents",
     "literature",
     "measurements",
     "published",
@@ -89,15 +91,28 @@ def slope(table: pd.DataFrame) -> float:
 
 def seconds(name: str) -> float:
     """Wall time that the rows of a study of accuracy add up to, what they share once."""
-    total = 0.0
-    for result in stored.read(_existing(name)).values():
-        for _, rows in result.frame.groupby(["representation", "kernel"]):
-            shared = rows["seconds_kernel"].min()
-            total += rows["seconds_representation"].max() + shared
-            total += float((rows["seconds_kernel"] - shared).sum())
-            total += rows.loc[rows["n_train"] <= rows["n_tune"], "seconds_tune"].sum()
-            total += float(rows["seconds_fit"].sum() + rows["seconds_predict"].sum())
+    return sum(_seconds(result.frame) for result in stored.read(_existing(name)).values())
+
+
+def _seconds(frame: pd.DataFrame) -> float:
+    total = float(frame.groupby("representation")["seconds_representation"].max().sum())
+    for _, rows in frame.groupby(["representation", "kernel"]):
+        shared = rows["seconds_kernel"].min()  # distances of all structures
+        total += float(shared + (rows["seconds_kernel"] - shared).sum())
+        total += float(rows["seconds_fit"].sum() + rows["seconds_predict"].sum())
+        # Larger sets take what a part of them has chosen; only the rest is their own.
+        chosen = rows[rows["n_train"] == rows["n_tune"]]
+        by_part = chosen.set_index(["fold", "seed", "n_train"])["seconds_tune"]
+        larger = rows[rows["n_train"] > rows["n_tune"]]
+        parts = [by_part[tuple(k)] for k in larger[["fold", "seed", "n_tune"]].to_numpy()]
+        total += float(chosen["seconds_tune"].sum() + larger["seconds_tune"].sum() - sum(parts))
     return total
+
+
+def exponents(name: str) -> pd.DataFrame:
+    """Growth of the time for values with the number of atoms, where there are sizes enough."""
+    fits = measurements(name).exponents(1000)
+    return fits[(fits["operation"] == "values") & (fits["n_sizes"] >= MIN_SIZES)]
 
 
 def measurements(name: str) -> Measurements:
@@ -138,10 +153,12 @@ def _existing(name: str) -> Path:
 
 
 def literature(data: str, *, drawn: bool = False) -> list[dict[str, Any]]:
-    """Published values beside a data set; ``drawn``: only those that were seen."""
+    """Published values beside a data set; ``drawn``: those that were seen, with their size."""
     content = tomllib.loads(LITERATURE.read_text(encoding="utf-8"))["value"]
     kept = [value for value in content if value["data"] == data]
-    return [value for value in kept if value["seen"] != "unchecked"] if drawn else kept
+    if not drawn:
+        return kept
+    return [value for value in kept if value["seen"] != "unchecked" and value["n_train"]]
 
 
 def published(value: dict[str, Any]) -> Iterator[tuple[int, float]]:

@@ -11,6 +11,7 @@ import pytest
 
 import molkern as mk
 
+pd = pytest.importorskip("pandas")
 pytest.importorskip("matplotlib")
 
 PAPER = Path(__file__).parents[1] / "paper"
@@ -52,6 +53,26 @@ SMOKE = {
         max_atoms = 30
         n_threads = 1
     """,
+}
+
+# What figures and tables cannot do without; the others need studies of QM7, QM9 or rMD17.
+NEEDS = {
+    "scaling": "scaling",
+    "large_structures": "scaling-atoms",
+    "libraries": "peers",
+    "cost": "cost",
+    "error_against_cost": "cost",
+    "literature": "qm7-mean",
+    "qm9": "qm9",
+    "rmd17": "rmd17",
+    "extrapolation": "extrapolate-qm7",
+}
+# Beginnings of keys by the file that they come from.
+MEASURED = {
+    "cost": ("values/", "vjp/", "train/", "predict/", "cost/", "processor", "cores"),
+    "scaling": ("exponent/", "atom/", "scaling/"),
+    "peers": ("library/",),
+    "scaling-atoms": ("dscribe/",),
 }
 
 
@@ -138,7 +159,7 @@ def test_stored_results_are_the_results(paper, tmp_path):
     )
     path = stored.write(tmp_path / "a.json", {"mini": result})
     again = stored.read(path)["mini"]
-    assert [dict(row).keys() for row in again.rows] != []
+    assert len(again.rows) == 2 * 2 * 3  # kernels, sizes, seeds
     for row, kept in zip(result.rows, again.rows, strict=True):
         assert set(row) == set(kept)
         for name, value in row.items():
@@ -177,58 +198,98 @@ def test_committed_results_are_of_the_studies(paper):
             assert expected is None or set(result.frame["baseline"]) == {expected}
 
 
+def made(paper, needs, names):
+    """Those of these names whose results are there."""
+    folder = paper("sources").RESULTS
+    return {name for name in names if (folder / f"{needs.get(name, 'qm7')}.json").is_file()}
+
+
 def test_figures_of_committed_results(paper):
-    sources = paper("sources")
-    for name in paper("figures.__main__").FIGURES:
+    sources, figures = paper("sources"), paper("figures.__main__").FIGURES
+    for name in figures:
         try:
             paper(f"figures.{name}").main()
-        except sources.Missing as missing:
-            # Only for results that are not there.
-            studies = str(missing).removeprefix("no results of ").split(", ")
-            assert not all((sources.RESULTS / f"{study}.json").is_file() for study in studies)
+        except sources.Missing:
             continue
         for form, start in (("pdf", b"%PDF"), ("png", b"\x89PNG")):
             assert (sources.BUILD / f"{name}.{form}").read_bytes().startswith(start)
+    drawn = {path.stem for path in sources.BUILD.glob("*.pdf")}
+    assert drawn == made(paper, NEEDS, figures)
 
 
 def test_tables_of_committed_results(paper):
-    paper("make_tables").main()
-    for path in paper("sources").BUILD.glob("table_*.tex"):
+    tables = paper("make_tables")
+    tables.main()
+    written = sorted(paper("sources").BUILD.glob("table_*.tex"))
+    names = {table.__name__ for table in tables.TABLES}
+    assert {path.stem.removeprefix("table_") for path in written} == made(paper, NEEDS, names)
+    for path in written:
         rows = [line for line in path.read_text().splitlines() if line.endswith(r"\\")]
         assert len(rows) > 1, path.name
         assert len({row.count(" & ") for row in rows}) == 1, path.name
 
 
-def missing_studies(paper):
-    """Beginnings of the keys whose results are not there yet."""
-    sources, groups = paper("sources"), paper("make_tables").GROUPS
-    single = {
-        "cost": ("values", "vjp", "train", "predict", "cost", "processor", "cores"),
-        "scaling": ("exponent", "atom", "scaling"),
-        "peers": ("library",),
-        "scaling-atoms": ("dscribe",),
-    }
-    wanted = {group: (names, (f"{group}/",)) for group, names in groups.items()}
-    wanted["rmd17"] = (groups["rmd17"], ("rmd17",))
-    about = ("hours", "version", "values-version", "isa", "compiler", "acsf/", "soap/", "local/")
-    wanted["qm7"] = (groups["qm7"], ("qm7/", *about))
-    wanted |= {name: ((name,), starts) for name, starts in single.items()}
-    absent = set()
-    for names, starts in wanted.values():
-        if not all((sources.RESULTS / f"{name}.json").is_file() for name in names):
-            absent.update(starts)
-    return absent
+def keys_of_missing_results(paper):
+    """Beginnings of the keys of models, or measurements, whose file is not there."""
+    values, absent = paper("make_values"), []
+    for path in STUDIES:
+        if paper("sources").exists(path.stem):
+            continue
+        content = tomllib.loads(path.read_text())
+        if path not in ACCURACY:
+            absent += MEASURED[content["measure"]]
+            continue
+        names = content["data"]
+        group = re.sub("-(atoms|local)", "", path.stem).replace("extrapolate-", "beyond/")
+        prefixes = [group] if isinstance(names, str) else [*names, f"{group}/wins"]
+        found = map(mk.study.models.representation, content["representations"])
+        labels = [mk.study.models.label(representation) for representation in found]
+        models = [values.key(label, kernel) for label in labels for kernel in content["kernels"]]
+        absent += [f"{prefix}/{model}" for prefix in prefixes for model in models]
+    for name, starts in MEASURED.items():
+        if not paper("sources").exists(name):
+            absent += starts
+    return tuple(absent)
 
 
 def test_every_number_of_the_text_has_a_result(paper):
     text = (PAPER / "molkern.tex").read_text(encoding="utf-8")
     used = set(re.findall(r"\\result\{([^}]+)\}", text)) - {"key"}
     assert len(used) > 50
-    known, absent = paper("make_values").all_values(), missing_studies(paper)
-    unknown = sorted(key for key in used - set(known) if not key.startswith(tuple(absent)))
-    assert unknown == []
+    known, absent = paper("make_values").all_values(), keys_of_missing_results(paper)
+    assert sorted(key for key in used - set(known) if not key.startswith(absent)) == []
+    assert not [key for key in known if key.startswith(absent)]
     for key, value in known.items():
         assert "nan" not in value, key
+
+
+def test_a_model_wins_by_more_than_the_scatter(paper):
+    values = paper("make_values")
+    columns = ["representation", "kernel", "n_train", "mae", "mae_std"]
+    rows = [("a", "gaussian", 10, 1.0, 0.1), ("a", "gaussian", 20, 0.4, 0.1)]
+    for mae, scatter, expected in (
+        (0.6, 0.1, ("a", "gaussian")),
+        (0.6, 0.3, None),
+        (0.45, 0.0, None),
+        (0.2, 0.1, ("b", "gaussian")),
+    ):
+        table = pd.DataFrame([*rows, ("b", "gaussian", 20, mae, scatter)], columns=columns)
+        assert values.clearly_best(table) == expected
+
+
+def test_time_of_a_study_counts_what_is_shared_once(paper, monkeypatch, tmp_path):
+    sources, stored = paper("sources"), paper("stored")
+    monkeypatch.setattr(sources, "RESULTS", tmp_path)
+    common = {"representation": "a", "seed": 0, "n_tune": 20, "seconds_representation": 100.0}
+    common |= {"seconds_kernel": 10.0, "seconds_fit": 1.0, "seconds_predict": 2.0}
+    rows = [
+        {**common, "kernel": kernel, "fold": fold, "n_train": n, "seconds_tune": seconds}
+        for kernel in ("gaussian", "laplacian")
+        for fold in (0, 1)
+        for n, seconds in ((20, 5.0 + fold), (40, 8.0 + fold))  # 3 of its own
+    ]
+    stored.write(tmp_path / "a.json", {"a": mk.study.Result(tuple(rows))})
+    assert sources.seconds("a") == 100 + 2 * (10 + 4 * (1 + 2) + (5 + 6) + 2 * 3)
 
 
 def test_every_table_and_figure_of_the_text_is_made(paper):

@@ -17,7 +17,6 @@ PLACES = {
     "Rupp2012": (-8, 42),
     "Hansen2013": (-24, -24),
     "Kymatio": (-8, 34),
-    "Schuett2017": (-30, -22),
 }
 WORDS = {
     "textcoords": "offset points",

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 import sources
 from figures import learning, style
+from molkern.report.style import INK
 
 PANELS = (
     ("atomization energy", ("qm9", "qm9-atoms")),
@@ -42,9 +43,7 @@ def draw() -> Figure:
             learning.error_axis(axes, min(errors), max(errors))
             unit = sources.results(*names)["qm9"][0].rows[0]["unit"]
             axes.set_ylabel(f"{'Error' if place else 'Mean absolute error'} ({unit})")
-        style.legend(
-            figure, sorted(entries, key=lambda entry: entry[1]["color"] == "#1b1d1f"), ncols=4
-        )
+        style.legend(figure, sorted(entries, key=lambda entry: entry[1]["color"] == INK), ncols=4)
     return figure
 
 
