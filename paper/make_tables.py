@@ -109,8 +109,8 @@ def qm9() -> None:
         ]
         rows.append([words(model_name(*model)), *cells[:2], number(growth[model]), *cells[2:]])
     header = [
-        "Representation, kernel", "energy, $N=1000$", "$10\\,000$", "slope", "gap, $N=1000$",
-        "$5000$", "dipole, $N=1000$", "$5000$"
+        "Representation, kernel", "energy, $N=1000$", "$10\\,000$", "slope", "gap, $1000$",
+        "$5000$", "dipole, $1000$", "$5000$"
     ]  # fmt: skip
     save_table(sources.BUILD / "table_qm9.tex", "l" + "r" * 7, header, rows)
 
@@ -147,7 +147,12 @@ def extrapolation() -> None:
     rows = [
         [
             words(model_name(*model)),
-            *(error(*cells[name][*model, last[name]]) for name in found),
+            *(
+                error(*cells[name][*model, last[name]])
+                if (*model, last[name]) in cells[name]
+                else "--"
+                for name in found
+            ),
         ]
         for model in by_error(next(iter(found.values())))
     ]

@@ -114,7 +114,7 @@ def wins() -> Pairs:
     gaussian, laplacian = [("Bag of bonds", kernel) for kernel in ("gaussian", "laplacian")]
     if orders and all({gaussian, laplacian} <= set(order) for order in orders):
         better = sum(order.index(gaussian) < order.index(laplacian) for order in orders)
-        yield "rmd17/bags-gaussian-better", str(better)
+        yield "rmd17/bags-gaussian-better", f"{better} of {len(orders)}"
 
 
 def clearly_best(table: pd.DataFrame) -> tuple[str, str] | None:
