@@ -156,9 +156,10 @@ def extrapolation() -> None:
         ]
         for model in by_error(next(iter(found.values())))
     ]
-    tested = [f"{text}, $N={last[name]}$" for _, text, name in BEYOND if name in found]
-    header = ["Representation, kernel", *tested]
-    save_table(sources.BUILD / "table_extrapolation.tex", "l" + "r" * len(found), header, rows)
+    sizes = ["training set", *(str(n) for n in last.values())]
+    header = ["Representation, kernel", *(text for _, text, name in BEYOND if name in found)]
+    columns = "l" + "r" * len(found)
+    save_table(sources.BUILD / "table_extrapolation.tex", columns, header, [sizes, *rows])
 
 
 def cost() -> None:
