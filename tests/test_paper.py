@@ -293,6 +293,9 @@ def test_time_of_a_study_counts_what_is_shared_once(paper, monkeypatch, tmp_path
     ]
     stored.write(tmp_path / "a.json", {"a": mk.study.Result(tuple(rows))})
     assert sources.seconds("a") == 100 + 2 * (10 + 4 * (1 + 2) + (5 + 6) + 2 * 3)
+    # Widths that were computed together share their matrices, the next ones others.
+    assert sources._kernel_seconds([100.0, 101.0, 150.0, 152.0]) == 100 + 1 + 150 + 2
+    assert sources._kernel_seconds([1.0, 1.0, 5.0]) == 1 + 4
 
 
 def test_every_table_and_figure_of_the_text_is_made(paper):
