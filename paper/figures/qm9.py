@@ -23,7 +23,7 @@ def draw() -> Figure:
     with rc_context(style.RC):
         figure = Figure(figsize=(style.PAGE, 3.1))
         panels = figure.subplots(1, 3, width_ratios=[1.5, 1, 1])
-        figure.subplots_adjust(0.068, 0.28, 0.99, 0.935, wspace=0.28)
+        figure.subplots_adjust(0.068, 0.28, 0.99, 0.935, wspace=0.33)
         entries = []
         for place, (axes, (words, names)) in enumerate(zip(panels, PANELS, strict=True)):
             table = found[place]
