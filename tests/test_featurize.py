@@ -13,6 +13,7 @@ import zarr
 
 import molkern as mk
 from dask_cluster import cluster
+from molkern import cli
 from molkern.datasets import Dataset
 from molkern.study import Dask, feature_files, featurize, plan_features
 from molkern.study.store import structures_hash
@@ -319,3 +320,17 @@ def test_labels_are_not_needed(tmp_path, structures):
     path = featurize(data, mk.BagOfBonds(), tmp_path / "x.npz")
     with np.load(path) as content:
         assert len(content["features"]) == len(structures)
+
+
+def test_labels_play_no_part(tmp_path, capsys):
+    """Several properties, and labels that are no numbers: none of them is needed."""
+    path = tmp_path / "two.xyz"
+    frame = "2\nProperties=species:S:1:pos:R:3 first={} second=2.0\nH 0 0 0\nF 0 0 0.9\n"
+    path.write_text(frame.format("1.0") + frame.format("nan"))
+    output = tmp_path / "two.npz"
+    words = ["featurize", str(path), "--representation", "bag_of_bonds", "--output", str(output)]
+    assert cli.main(words) == 0
+    assert "unit" not in capsys.readouterr().err
+    with np.load(output) as content:
+        assert len(content["features"]) == 2
+    featurize(path, mk.BagOfBonds(), tmp_path / "again.npz")

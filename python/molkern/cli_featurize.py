@@ -51,7 +51,7 @@ def featurize(
     model = {"name": representation, **_parsed(parameters)}
     if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
         cli_data.check_registered(data)
-    dataset = datasets.load(data, length_unit=length_unit)
+    dataset = datasets.load(data, length_unit=length_unit, structures_only=True)
     plan = study.plan_features(dataset, model, chunk_bytes=chunk_bytes)
     terminal.notes(dataset.notes)
     print(plan.words(), flush=True)

@@ -55,6 +55,7 @@ def load(
     unit: str | None = None,
     length_unit: str | None = None,
     keep_uncharacterized: bool = False,
+    structures_only: bool = False,
     download: bool = True,
 ) -> Dataset:
     """Load a data set by its name, or from a file.
@@ -77,6 +78,8 @@ def load(
         Unit of the positions in a file that does not define one; they are converted to Å.
     keep_uncharacterized : bool, default=False
         Keep the molecules of QM9 that failed its consistency check.
+    structures_only : bool, default=False
+        Of a file of your own all structures, whatever their labels: no target is chosen or checked.
     download : bool, default=True
         Whether a name that is not found locally may be downloaded.
 
@@ -102,7 +105,8 @@ def load(
         form = sniff(path)
         dataset = read(path, form, length_unit, keep_uncharacterized)
         dataset = _identified(dataset, path, form)
-        return choose(dataset, property, unit, is_user_format(form))
+        users = is_user_format(form)
+        return dataset if structures_only and users else choose(dataset, property, unit, users)
     if length_unit is not None:
         raise ValueError(
             f"length_unit: {entry.name} has a known one; leave out --length-unit, in Python "

@@ -15,7 +15,6 @@ from molkern.report.curves import (
     extrapolation,
     final,
     learnt_from,
-    microseconds,
     short,
     wins,
     with_scatter,
@@ -68,9 +67,9 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     if len(rows) > 1:
         words.append(_comparison(result, rows, unit))
     words += _gain(result, best)
-    words += _choice(best)
-    words += _representing(result, costs)
-    if costs is not None:
+    if costs is not None:  # times of the study itself are those of a run that does other things
+        words += _choice(best)
+        words += _representing(costs)
         words = _joined(words, recommendation(result, costs), best)
     n_test = int(frame["n_test"].min())
     few = f"Tested on {n_test} structures only: too few to tell models apart."
@@ -141,12 +140,10 @@ def _choice(best: pd.Series) -> list[str]:
     ]
 
 
-def _representing(result: Result, costs: Measurements | None) -> list[str]:
-    times = microseconds(result).groupby("representation", sort=False).min().dropna()
-    if costs is not None:
-        rows = costs.frame
-        rows = rows[(rows["operation"] == "values") & (rows["source"] == "structures")]
-        times = 1e6 * rows.groupby("representation", sort=False)["seconds_per_structure"].min()
+def _representing(costs: Measurements) -> list[str]:
+    rows = costs.frame
+    rows = rows[(rows["operation"] == "values") & (rows["source"] == "structures")]
+    times = 1e6 * rows.groupby("representation", sort=False)["seconds_per_structure"].min()
     if len(times) < 2:
         return []
     low, high = times.idxmin(), times.idxmax()

@@ -161,6 +161,7 @@ class Extrapolation:
                 f"{len(test)} of {above} to be tested on"
             )
         energy, unit = _above_lowest(data, name), data.units[name]
+        unit = "(unit unknown)" if unit == "unknown" else unit
         least, most = energy[test].min(), energy[test].max()
         n_molecules = len(np.unique(molecules_of(data)[test]))
         return (

@@ -120,7 +120,7 @@ def plan_features(
         For wrong parameters.
     """
     if not isinstance(data, Dataset | Structures):
-        data = datasets.load(data)
+        data = datasets.load(data, structures_only=True)
     name, sha256 = ("", "") if isinstance(data, Structures) else (data.name, data.sha256)
     structures = data if isinstance(data, Structures) else data.structures
     if len(structures) == 0:
