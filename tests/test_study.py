@@ -297,6 +297,19 @@ def test_wrong_option_raises(options, message):
         accuracy(chains(), "bag_of_bonds", **options)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (20, "sizes: expected a sequence of integers, found 20"),
+        ("20", "sizes: expected a sequence of integers, found '20'"),
+        ([20.5], "sizes: expected an integer of 1 or more, found 20.5"),
+    ],
+)
+def test_sizes_of_wrong_types_raise(sizes, message):
+    with pytest.raises(TypeError, match=message):
+        accuracy(chains(), "bag_of_bonds", sizes=sizes)
+
+
 def test_wrong_data_raises():
     with pytest.raises(ValueError, match="at least 10 structures with a label, found 9"):
         accuracy(chains(9), "bag_of_bonds")

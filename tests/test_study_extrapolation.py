@@ -11,6 +11,7 @@ from molkern.regression import KernelRidge
 from molkern.study import Result, accuracy, compare, make_splits
 from molkern.study.extrapolation import Extrapolation, heavy_atoms
 from molkern.study.result import ORIGIN
+from study_data import chain
 
 ELEMENTS = [1, 6, 8]
 
@@ -21,11 +22,9 @@ def chains(n=80, seed=0, **changes):
     pairs, energies = [], []
     for k in range(n):
         numbers = np.array([1, *rng.choice([6, 8], k % 5 + 1), 1])
-        steps = np.stack([rng.uniform(0.9, 1.5, len(numbers)), rng.normal(size=len(numbers))], 1)
-        positions = np.pad(np.cumsum(steps, axis=0), ((0, 0), (0, 1)))
-        distances = np.linalg.norm(positions[:, None] - positions, axis=-1)
-        energies.append(np.exp(-distances).sum() - 2.0 * numbers.sum())
-        pairs.append((numbers, positions))
+        pair, energy = chain(numbers, rng)
+        pairs.append(pair)
+        energies.append(energy)
     structures = mk.Structures.from_arrays(pairs)
     targets = {"energy": np.array(energies), "gap": np.ones(n)}
     units = {"energy": "eV", "gap": "eV"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 import molkern
 from molkern import datasets
+from molkern._numbers import whole_number
 from molkern.datasets import Dataset
 from molkern.datasets.dataset import per_atom
 from molkern.regression.baseline import check_baseline
@@ -332,7 +333,9 @@ def _checked_sizes(
     available = min(len(split.train) for split in splits)
     if sizes is None:
         sizes = [n for n in default_sizes(available) if n >= cv]
-    wanted = sorted({int(n) for n in sizes})
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes: expected a sequence of integers, found {sizes!r}")
+    wanted = sorted({whole_number("sizes", n, 1) for n in sizes})
     if not wanted or wanted[0] < cv or wanted[-1] > available:
         raise ValueError(
             f"sizes: expected training-set sizes from {cv} (one structure for each of the cv "
