@@ -102,13 +102,29 @@ def test_baseline_errors():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_search_on_a_large_set_is_close_to_the_whole_grid(seed):
-    x, y = noisy_line(520, seed=seed)
+    x, y = noisy_line(700, seed=seed)
     gram, sigmas = gaussian_gram(x), default_sigmas(3.0)
     quick = tune(gram, y, sigmas=sigmas, baseline="mean")
     full = tune(gram, y, sigmas=sigmas, baseline="mean", full=True)
-    assert {row[0] for row in quick.table} == {130, 520}
+    assert {row[0] for row in quick.table} == {175, 700}
     assert full.score <= quick.score <= 1.02 * full.score
-    assert sum(row[0] == 520 for row in quick.table) < len(full.table) / 2
+    assert sum(row[0] == 700 for row in quick.table) < len(full.table) / 2
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_a_part_that_teaches_nothing_does_not_choose_sigma(seed):
+    """Waves that a quarter of the set cannot tell from noise, and the whole of it can."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 10, 700)
+    y = np.sin(2 * np.pi * x / 0.04)[:, None]
+    gram, sigmas = gaussian_gram(x), default_sigmas(0.1)
+    quick = tune(gram, y, sigmas=sigmas, baseline="mean")
+    spread = np.abs(y - np.median(y)).mean()
+    of_mean = np.abs(y[:175] - y[:175].mean()).mean() / spread
+    assert min(row[3] for row in quick.table if row[0] == 175) > 0.9 * of_mean
+    full = tune(gram, y, sigmas=sigmas, baseline="mean", full=True)
+    assert (quick.sigma, quick.alpha, quick.score) == (full.sigma, full.alpha, full.score)
+    assert full.score < 0.75 * np.abs(y - y.mean()).mean() / spread
 
 
 def test_levels_keep_to_the_grid_and_reach_all_structures():

@@ -7,7 +7,14 @@ import pytest
 
 import molkern as mk
 from molkern.datasets import Dataset
-from molkern.regression import DEFAULT_ALPHAS, KernelRidge, Similarity, default_sigmas, tune
+from molkern.regression import (
+    DEFAULT_ALPHAS,
+    KernelRidge,
+    Similarity,
+    default_sigmas,
+    fit_baseline,
+    tune,
+)
 from molkern.regression.validation import alpha_of_larger_set
 from molkern.study import Result, accuracy, compare, make_splits
 from molkern.study.models import default_representations, label, representation, specification
@@ -34,7 +41,7 @@ def test_rows_match_the_protocol_done_by_hand(kernel, baseline):
     )
     assert len(result.frame) == 6
     X = mk.BagOfBonds().fit_transform(data.structures)
-    y = data.targets["energy"]
+    y, counts = data.targets["energy"], data.structures.composition()
     for split in make_splits(data, seeds=[5]):
         for n in (12, 40):
             rows, test = split.train[:n], split.test
@@ -52,6 +59,9 @@ def test_rows_match_the_protocol_done_by_hand(kernel, baseline):
             np.testing.assert_allclose(row["mae"], error.mean(), **check)
             np.testing.assert_allclose(row["rmse"], np.sqrt((error**2).mean()), **check)
             np.testing.assert_allclose(row["max_error"], error.max(), **check)
+            base = fit_baseline(baseline, y[rows, None], counts[rows]).predict(20, counts[test])
+            by_baseline = np.abs(base[:, 0] - y[test]).mean()
+            np.testing.assert_allclose(row["mae_baseline"], by_baseline, rtol=1e-12)
             assert row["n_test"] == 20
             assert row["alpha"] in DEFAULT_ALPHAS
             assert row["n_features"] == X.shape[1]

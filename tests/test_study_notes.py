@@ -44,13 +44,47 @@ def test_widths_at_the_end_of_their_grid_are_noted(monkeypatch):
         result = compare(data, names, **options)
         chosen = result.frame.query("n_train == 40")["sigma"].tolist()
         assert chosen == [grid[which == "largest"]] * 2
-        assert result.notes == (
+        assert result.notes[0] == (
             "sigma at N = 40 is at an end of its grid, beyond which nothing was tried: Bag of "
             f"bonds, gaussian ({which}, 1 of 1 runs); Coulomb matrix (sorted), gaussian ({which}, "
             "1 of 1 runs). The largest is 512 times the median distance, where kernels hardly "
-            "change with sigma any more",
+            "change with sigma any more"
         )
     monkeypatch.setattr("molkern.study.tasks.default_sigmas", lambda _: (1e-2, 20.0, 1e9))
     result = compare(data, names, **options)
     assert set(result.frame["sigma"]) == {20.0}
-    assert result.notes == ()
+    assert not any(note.startswith("sigma") for note in result.notes)
+
+
+def test_models_that_learn_nothing_are_noted():
+    data, options = chains(), {"kernels": ["gaussian"], "sizes": [20, 40], "baseline": "mean"}
+    labels = np.random.default_rng(0).normal(size=60)
+    noise = data.replace(targets={"energy": labels})
+    result = compare(noise, ["bag_of_bonds", "coulomb_matrix"], seeds=[0, 1], **options)
+    worse = result.frame.query("mae >= mae_baseline")
+    assert 0 < len(worse) < len(result.frame)
+    (note,) = [note for note in result.notes if "no better" in note]
+    start = "runs that predict no better than their baseline alone: Bag of bonds, gaussian ("
+    assert note.startswith(start)
+    for (label, n), part in worse.groupby(["representation", "n_train"]):
+        about = note[note.index(f"{label}, gaussian (") :].partition(", gaussian (")[2]
+        assert f"{len(part)} at N = {n}" in about.partition(")")[0]
+    learnt = compare(data, ["bag_of_bonds"], seeds=[0], **options)
+    assert (learnt.frame["mae"] < learnt.frame["mae_baseline"]).all()
+    assert not any("no better" in note for note in learnt.notes)
+
+
+def test_the_largest_alpha_is_noted():
+    data, options = chains(), {"kernels": ["gaussian"], "sizes": [40], "baseline": "mean"}
+    noise = data.replace(targets={"energy": np.random.default_rng(2).normal(size=60)})
+    result = compare(noise, ["bag_of_bonds"], seeds=range(4), **options)
+    largest = int((result.frame["alpha"] == 1.0).sum())
+    assert 0 < largest
+    (note,) = [note for note in result.notes if note.startswith("alpha")]
+    assert note == (
+        "alpha at N = 40 is the largest of its grid, 1, as large as the diagonal of the kernel "
+        f"matrix: Bag of bonds, gaussian ({largest} of 4 runs). Such a model takes little from "
+        "its training set"
+    )
+    learnt = compare(data, ["bag_of_bonds"], seeds=[0], **options)
+    assert not any(note.startswith("alpha") for note in learnt.notes)

@@ -59,7 +59,7 @@ class KernelRidge:
         chooses; None: powers of two from 1/8 to 512 times the median distance. For a local kernel
         the choice of ``sigma``, and of ``alpha`` with it, is made on 1000 structures at most.
     alpha : float, sequence of float, or None, default=None
-        Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1e-3.
+        Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1.
     baseline : {"none", "mean", "elements"}, default="none"
         Subtracted before the fit and added to predictions. ``"elements"``: least squares in the
         counts of elements, needs ``structures``.

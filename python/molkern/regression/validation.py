@@ -1,7 +1,7 @@
 """Choice of ``sigma`` and ``alpha`` by cross-validation inside a training set.
 
-Cost. One score is ``cv`` factorisations of (1 - 1/cv) n rows: 0.3 s at n = 2000 on one core, 40 s
-for the default grid of 130 points. The search goes from a first part of the set to the whole of
+Cost. One score is ``cv`` factorisations of (1 - 1/cv) n rows: 0.3 s at n = 2000 on one core, 50 s
+for the default grid of 169 points. The search goes from a first part of the set to the whole of
 it: about 20 scores at n = 2000. Measured on QM7 (three representations, two kernels, n = 1000) it
 found the minimum of the whole grid in 4 of 6 cases and one within 3 % of it in the others.
 """
@@ -26,13 +26,16 @@ Point = tuple[int, int]
 Gram = Callable[[int, float], Floats]
 
 # Without gaps: half the width asks for 4 to 16 times the alpha, and a search from neighbour to
-# neighbour does not get over a larger step.
-DEFAULT_ALPHAS: tuple[float, ...] = tuple(10.0**k for k in range(-12, -2))
+# neighbour does not get over a larger step. Up to the diagonal of a kernel matrix, which is 1.
+DEFAULT_ALPHAS: tuple[float, ...] = tuple(10.0**k for k in range(-12, 1))
 FULL_GRID_ROWS = 500
 GROWTH = 4
 N_FINALISTS = 4
 # Largest relative loss of score for which a narrower kernel is taken to larger training sets.
 NARROWER = 0.02
+# A part of the set says something about sigma where its best score is below this share of what the
+# baseline alone scores.
+LEARNT = 0.9
 # A move must lower the error by this much: neighbours that differ by rounding are not followed.
 TOLERANCE = 1e-3
 
@@ -131,9 +134,11 @@ def tune(
     -----
     Sets of up to 500 are searched completely. For larger ones the sizes n, n/4, n/16 ... down to
     500 or less are used, smallest first: the whole grid; from each set the 4 (then 2, then 1) best
-    values of ``sigma``, each with its best ``alpha``, go to the next. On all n structures then
-    every ``alpha`` is tried with the best ``sigma``, and the search moves to the best neighbour on
-    the grid — the next ``sigma`` or ``alpha``, or both in opposite directions, in which they
+    values of ``sigma``, each with its best ``alpha``, go to the next. A set that teaches nothing
+    yet (no score is 10 % below that of the baseline alone, or of the mean) says nothing about
+    ``sigma``: the next one is then searched completely too. On all n structures then every
+    ``alpha`` is tried with the best ``sigma``, and the search moves to the best neighbour on the
+    grid — the next ``sigma`` or ``alpha``, or both in opposite directions, in which they
     compensate each other — while that lowers the score by more than 0.1 %.
 
     Below 3000 structures the BLAS runs in one thread (through threadpoolctl, where it is
@@ -249,14 +254,22 @@ class _Search:
         levels = [n]
         while not full and levels[0] > FULL_GRID_ROWS:
             levels.insert(0, -(-levels[0] // GROWTH))
-        points = self.points
-        for k, m in enumerate(levels[:-1]):
-            points = self.best_of(m, points, max(1, N_FINALISTS >> k))
+        points, n_best = self.points, N_FINALISTS
+        for m in levels[:-1]:
+            found = self.best_of(m, points, n_best)
+            if n_best == N_FINALISTS and not self.learnt(m, found[0]):
+                continue
+            points, n_best = found, max(1, n_best // 2)
         best = self.best_of(n, points, 1)[0]
         if full:
             return best
         line = [(best[0], j) for j in range(len(self.alphas))]
         return self.walk(n, self.best_of(n, line, 1)[0])
+
+    def learnt(self, m: int, best: Point) -> bool:
+        """Whether the first m structures teach more than the baseline or their mean."""
+        kinds = {self.baseline, "mean"}
+        return self.score(m, best) < LEARNT * min(self._baseline_score(m, kind) for kind in kinds)
 
     def best_of(self, m: int, points: Sequence[Point], n_best: int) -> list[Point]:
         """The best alpha of each sigma on the first m structures; of these the best few.
@@ -313,26 +326,46 @@ class _Search:
         return self.current[2]
 
     def _cross_validate(self, m: int, kernel: Floats, j: int) -> float:
+        return self._mean_over_folds(
+            m, lambda start, stop: self._left_out_error(m, kernel, self.alphas[j], start, stop)
+        )
+
+    def _baseline_score(self, m: int, kind: str) -> float:
+        """What predicting the baseline alone scores."""
+
+        def left_out(start: int, stop: int) -> Floats:
+            error: Floats = np.abs(self._residual(m, start, stop, kind)[start:stop]).sum(axis=0)
+            return error
+
+        return self._mean_over_folds(m, left_out)
+
+    def _mean_over_folds(self, m: int, left_out: Callable[[int, int], Floats | None]) -> float:
         total = np.zeros(self.y.shape[1])
         bounds = np.linspace(0, m, self.cv + 1).astype(int)
         for start, stop in list(itertools.pairwise(bounds.tolist()))[-self.n_scored :]:
             if start == stop:
                 continue
-            error = self._left_out_error(m, kernel, self.alphas[j], start, stop)
+            error = left_out(start, stop)
             if error is None:
                 return float("inf")
             total += error
         score = float(np.mean(total / (m - bounds[-1 - self.n_scored]) / self.scale))
         return score if np.isfinite(score) else float("inf")
 
+    def _residual(self, m: int, start: int, stop: int, kind: str) -> Floats:
+        """Labels of the first m rows less the baseline of those outside start .. stop - 1."""
+        kept = np.r_[0:start, stop:m]
+        y, counts = self.y[:m], None if self.counts is None else self.counts[:m]
+        base = fit_baseline(kind, y[kept], None if counts is None else counts[kept])
+        residual: Floats = y - base.predict(m, counts)
+        return residual
+
     def _left_out_error(
         self, m: int, kernel: Floats, alpha: float, start: int, stop: int
     ) -> Floats | None:
         """Sum of the absolute errors of rows start .. stop - 1, one per target."""
         kept = np.r_[0:start, stop:m]
-        y, counts = self.y[:m], None if self.counts is None else self.counts[:m]
-        base = fit_baseline(self.baseline, y[kept], None if counts is None else counts[kept])
-        residual = y - base.predict(m, counts)
+        residual = self._residual(m, start, stop, self.baseline)
         try:
             coefficients = solve(_without(kernel, start, stop), residual[kept], alpha)
         except np.linalg.LinAlgError:

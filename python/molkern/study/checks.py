@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from molkern.study import models
 if TYPE_CHECKING:
     from molkern.study.tasks import Plan
 
-__all__ = ["exact", "notes_on", "require_spread"]
+__all__ = ["exact", "learnt_nothing", "notes_on", "require_spread"]
 
 # Errors below this part of the spread of the labels are those of rounding.
 ROUNDING = 1e-9
@@ -110,3 +110,19 @@ def exact(plan: Plan, rows: Sequence[dict[str, Any]]) -> list[str]:
         f"{spread:.3g}: the baseline {plan.baseline!r} or a model is exact, and neither slopes nor "
         "the order of models at that level mean anything"
     ]
+
+
+def learnt_nothing(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """A note where models predict no better than their baseline alone."""
+    worse: dict[str, list[int]] = {}
+    for row in rows:
+        # Stored results of a user may be older than this column.
+        if row["mae"] >= row.get("mae_baseline", np.inf):
+            worse.setdefault(f"{row['representation']}, {row['kernel']}", []).append(row["n_train"])
+    if not worse:
+        return []
+    each = (
+        f"{model} ({', '.join(f'{sizes.count(n)} at N = {n}' for n in sorted(set(sizes)))})"
+        for model, sizes in worse.items()
+    )
+    return [f"runs that predict no better than their baseline alone: {'; '.join(each)}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from molkern.regression import DEFAULT_ALPHAS
 from molkern.study import models
 from molkern.study.executor import Executor, Task
 from molkern.study.result import NOT_RECORDED
@@ -14,9 +15,14 @@ from molkern.study.tasks import Fits, Job, Plan, Tune, compute
 
 __all__ = ["run"]
 
-_AT_ENDS = (
+_SIGMA_AT_ENDS = (
     "sigma at N = {} is at an end of its grid, beyond which nothing was tried: {}. The largest is "
     "512 times the median distance, where kernels hardly change with sigma any more"
+)
+# The other end is no limit: less than 1e-12 beside a diagonal of 1 is rounding.
+_LARGEST_ALPHA = (
+    "alpha at N = {} is the largest of its grid, {:g}, as large as the diagonal of the kernel "
+    "matrix: {}. Such a model takes little from its training set"
 )
 
 
@@ -36,8 +42,12 @@ def run(job: Job, executor: Executor) -> tuple[list[dict[str, Any]], list[str]]:
             n_threads=job.plan.n_threads,
         )
     rows = [row for curve in curves for row in curve.rows()]
-    ends = [words for curve in curves for words in curve.at_ends()]
-    return rows, [_AT_ENDS.format(max(job.plan.sizes), "; ".join(ends))] if ends else []
+    n, notes = max(job.plan.sizes), []
+    if ends := [words for curve in curves for words in curve.sigma_at_ends()]:
+        notes.append(_SIGMA_AT_ENDS.format(n, "; ".join(ends)))
+    if largest := [words for curve in curves for words in curve.largest_alpha()]:
+        notes.append(_LARGEST_ALPHA.format(n, max(DEFAULT_ALPHAS), "; ".join(largest)))
+    return rows, notes
 
 
 class _Curve:
@@ -131,7 +141,7 @@ class _Curve:
                 **self.fitted[k, n],
             }
 
-    def at_ends(self) -> Iterator[str]:
+    def sigma_at_ends(self) -> Iterator[str]:
         """Where the width for the largest training sets is at an end of its grid."""
         choices = [self._choice(k, max(self.plan.sizes)) for k in range(len(self.plan.splits))]
         for which, place in (("smallest", 0), ("largest", 1)):
@@ -139,6 +149,13 @@ class _Curve:
             count = sum(c["sigma"] == c["sigma_ends"][place] for c in choices if "sigma_ends" in c)
             if count:
                 yield f"{self.label}, {self.kernel} ({which}, {count} of {len(choices)} runs)"
+
+    def largest_alpha(self) -> Iterator[str]:
+        """Where alpha for the largest training sets, as used, is the largest of its grid."""
+        n = max(self.plan.sizes)
+        used = [self.fitted[k, n]["alpha"] for k in range(len(self.plan.splits))]
+        if count := used.count(max(DEFAULT_ALPHAS)):
+            yield f"{self.label}, {self.kernel} ({count} of {len(used)} runs)"
 
     def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
         """All that decides the numbers of a task; a choice and a fit of one size differ."""

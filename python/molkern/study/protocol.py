@@ -17,7 +17,7 @@ from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel, is_local
 from molkern.study import curves, models
-from molkern.study.checks import exact, notes_on, require_spread
+from molkern.study.checks import exact, learnt_nothing, notes_on, require_spread
 from molkern.study.executor import as_executor
 from molkern.study.extrapolation import Extrapolation
 from molkern.study.progress import ProgressCallback
@@ -223,7 +223,8 @@ def compare(
     require_spread(plan)
     with blas_threads(n_threads):
         rows, choices = curves.run(Job(plan, pairs), as_executor(executor))
-    notes = (*plan.data.notes, *notes_on(plan.data.structures, fresh), *choices, *exact(plan, rows))
+    about = notes_on(plan.data.structures, fresh)
+    notes = (*plan.data.notes, *about, *choices, *learnt_nothing(rows), *exact(plan, rows))
     return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
 
 

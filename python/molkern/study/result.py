@@ -60,14 +60,14 @@ class Result:
 
         Columns: ``dataset``, ``property``, ``unit``, ``representation``, ``kernel``,
         ``baseline``, ``n_train``, ``n_test``, ``fold``, ``seed``; ``mae``, ``rmse``,
-        ``max_error`` on the test set in ``unit``; ``sigma``, ``alpha`` as used, ``n_tune`` (the
-        size at which they were chosen), ``n_features``; and seconds of wall time:
-        ``seconds_representation`` (features of ``n_represented`` structures, shared by all rows of
-        a model),
-        ``seconds_kernel`` (distances of all structures, shared, and this row's matrix),
-        ``seconds_tune`` (shared by the rows above ``n_tune``), ``seconds_fit``,
-        ``seconds_predict``; and what computed the row, now or when it was stored: ``n_threads``,
-        ``isa``, ``compiler`` (0 and ``"unknown"`` in a store that did not record them).
+        ``max_error`` on the test set in ``unit``, ``mae_baseline`` of the baseline alone;
+        ``sigma``, ``alpha`` as used, ``n_tune`` (the size at which they were chosen),
+        ``n_features``; and seconds of wall time: ``seconds_representation`` (features of
+        ``n_represented`` structures, shared by all rows of a model), ``seconds_kernel``
+        (distances of all structures, shared, and this row's matrix), ``seconds_tune`` (shared by
+        the rows above ``n_tune``), ``seconds_fit``, ``seconds_predict``; and what computed the
+        row, now or when it was stored: ``n_threads``, ``isa``, ``compiler`` (0 and ``"unknown"``
+        in a store that did not record them).
         With ``split`` of `molkern.study.compare`, its text in a column of this name; where it is
         ``"heavy_atoms:..."``, ``mae_per_heavy_atom``: the mean over the test set of a structure's
         error divided by its number of atoms other than hydrogen.

@@ -22,7 +22,7 @@ from molkern.structures import Structures
 __all__ = ["VALUES_VERSION", "Store", "arrays_hash", "canonical", "data_hash", "structures_hash"]
 
 # Raised with every change that alters numbers: stored results of another version are not used.
-VALUES_VERSION = 2
+VALUES_VERSION = 3
 STALE_SECONDS = 3600.0
 
 

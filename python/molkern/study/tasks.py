@@ -339,10 +339,12 @@ class _Run:
             len(test),
             coefficients,
         )
-        predicted += base.predict(len(test), test_counts)
+        by_baseline = base.predict(len(test), test_counts)
+        predicted += by_baseline
         finished = time.perf_counter()
         return {
             **self._errors(np.abs(predicted - plan.y[test])[:, 0], test),
+            "mae_baseline": float(np.abs(by_baseline - plan.y[test]).mean()),
             "sigma": sigma,
             "alpha": alpha,
             "n_features": self.features.n_features,
