@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cuda_emulation
 import molkern as mk
 from definitions import MOLECULES
 
@@ -78,3 +79,23 @@ def own_folders(tmp_path, monkeypatch):
     monkeypatch.delenv("MOLKERN_DATA", raising=False)
     monkeypatch.setenv("MOLKERN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def emulated_module():
+    """The CUDA module with blocks that the host emulates."""
+    if not cuda_emulation.sources():
+        pytest.skip("no sources of the CUDA module: only the installed package is here")
+    if cuda_emulation.compiler() is None:
+        if os.environ.get("CI"):
+            pytest.fail("no C++ compiler")
+        pytest.skip("no C++ compiler to build the emulation with")
+    return cuda_emulation.load()
+
+
+@pytest.fixture(params=["forwards", "backwards"])
+def emulated(request, emulated_module, monkeypatch):
+    """Devices are emulated; threads of a phase run one after the other, in either order."""
+    monkeypatch.setattr(mk.cuda, "_found", lambda: emulated_module)
+    emulated_module.run_backwards(request.param == "backwards")
+    return emulated_module

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "bindings/half_powers.hpp"
 #include "cpu/parallel.hpp"
 #include "molkern/acsf.hpp"
 #include "molkern/molecules.hpp"
@@ -81,9 +82,6 @@ Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<doub
 
 /// Raises for an unknown name.
 CutoffFunction cutoff_function_of(const std::string& name);
-
-/// Z^2.4 / 2 for Z = 0 .. n_elements - 1.
-const double* half_powers();
 
 /// Raises for molecule m, in which two atoms coincide, naming them.
 [[noreturn]] void raise_coincident(const Molecules& molecules, std::size_t m);

@@ -1,4 +1,3 @@
-#include <array>
 #include <cmath>
 
 #include "bindings/arrays.hpp"
@@ -46,16 +45,6 @@ Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<doub
     return molecules;
 }
 
-const double* half_powers() {
-    static const auto table = [] {
-        std::array<double, n_elements> t{};
-        for (std::int32_t z = 0; z < n_elements; ++z)
-            t[static_cast<std::size_t>(z)] = 0.5 * std::pow(z, 2.4);
-        return t;
-    }();
-    return table.data();
-}
-
 void raise_coincident(const Molecules& molecules, std::size_t m) {
     const double* r = molecules.positions + 3 * molecules.first(m);
     std::size_t a = 0, b = 0;
@@ -76,6 +65,11 @@ void raise_coincident(const Molecules& molecules, std::size_t m) {
 }
 
 namespace {
+
+void check_elements(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                    const Array<std::int64_t>& offsets, const std::string& what) {
+    checked_molecules(numbers, positions, offsets, what.c_str());
+}
 
 py::dict build_info() {
     py::dict info;
@@ -99,6 +93,10 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.def("threads_in_use", [](std::optional<pybind11::ssize_t> n_threads) {
         return molkern::threads_in_use(requested_threads(n_threads));
     });
+    // For what is computed elsewhere.
+    m.def("check_elements", &check_elements, pybind11::arg("numbers").noconvert(),
+          pybind11::arg("positions").noconvert(), pybind11::arg("offsets").noconvert(),
+          pybind11::arg("what"));
     define_coulomb_matrix(m);
     define_acsf(m);
     define_aev(m);

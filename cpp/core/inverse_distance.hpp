@@ -4,17 +4,20 @@
 #include <cmath>
 #include <cstddef>
 
+#include "core/device.hpp"
+
 namespace molkern {
 
-inline double squared_distance(const double* a, const double* b) noexcept {
+MOLKERN_HOST_DEVICE inline double squared_distance(const double* a, const double* b) noexcept {
     const double x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2];
     return x * x + y * y + z * z;
 }
 
 /// to [3] = factor times the derivative of 1 / |a - b| with respect to a, given |a - b|^2. The
 /// derivative with respect to b is its opposite.
-inline void inverse_distance_slope(const double* a, const double* b, double squared, double factor,
-                                   double* to) noexcept {
+MOLKERN_HOST_DEVICE inline void inverse_distance_slope(const double* a, const double* b,
+                                                       double squared, double factor,
+                                                       double* to) noexcept {
     const double scale = -factor / (std::sqrt(squared) * squared);
     for (std::size_t x = 0; x < 3; ++x) to[x] = scale * (a[x] - b[x]);
 }

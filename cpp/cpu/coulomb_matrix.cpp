@@ -10,6 +10,7 @@
 #include "core/inverse_sqrt.hpp"
 #include "core/simd.hpp"
 #include "core/sort.hpp"
+#include "core/ten_digits.hpp"
 #include "cpu/kernels.hpp"
 
 namespace molkern {
@@ -80,13 +81,6 @@ void squared_norms(const Atoms& a, std::size_t n, double unit_length, double* no
         }
         store(norms + j, total);
     }
-}
-
-// Rounded to 10 significant digits: norms that differ by rounding alone become equal.
-double ten_digits(double norm) noexcept {
-    if (!(norm > 0)) return norm;
-    const double unit = std::pow(10.0, std::floor(std::log10(norm)) - 9);
-    return std::floor(norm / unit + 0.5) * unit;
 }
 
 // Order of the rows by descending norm; ties to 10 digits keep the order of the atoms.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from molkern import kernels, neighbors
+from molkern import cuda, kernels, neighbors
 from molkern._core import __version__, build_info
 from molkern._errors import NotFittedError
 from molkern.representations import (
@@ -39,6 +39,7 @@ __all__ = [
     "Structures",
     "__version__",
     "build_info",
+    "cuda",
     "datasets",
     "kernels",
     "neighbors",

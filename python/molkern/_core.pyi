@@ -8,6 +8,12 @@ __version__: str
 
 def build_info() -> dict[str, Any]: ...
 def threads_in_use(n_threads: int | None, /) -> int: ...
+def check_elements(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    what: str,
+) -> None: ...
 def coulomb_matrix(
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],

@@ -7,6 +7,10 @@ Every function takes ``X`` of shape (n, n_features) and optionally ``Y`` of shap
 result is exactly symmetric and each pair is computed once.
 
 Gaussian and Laplacian kernels and the distances are bitwise the same for any number of threads.
+``gaussian`` and ``laplacian`` take arrays on a CUDA device, too (torch, CuPy, JAX, or results of
+``transform(..., device="cuda")``), and give the result there, in the same library; NaN and infinity
+are not looked for there.
+
 ``linear`` and ``polynomial`` are products by NumPy's BLAS, whose rounding may depend on the number
 of threads: equal to about 1e-14 (float32: 1e-6) of the largest norm squared. ``n_threads`` governs
 the BLAS through threadpoolctl where that is installed (``pip install "molkern[study]"``); otherwise
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +30,9 @@ from molkern import _core
 from molkern import _kernel_inputs as inputs
 from molkern import local_kernels as local
 from molkern._arrays import checked_out, checked_threads, require_bytes
+from molkern._device import Place, deliver, place_of, taken
 from molkern._kernel_inputs import Matrix, Sigma
+from molkern._numbers import whole_number
 
 __all__ = [
     "euclidean_distances",
@@ -97,6 +103,9 @@ def laplacian(
     array([[1.        , 0.36787944],
            [0.36787944, 1.        ]])
     """
+    if place := place_of(None, X=X, Y=Y):
+        there: Matrix = _on_device(place, X, Y, sigma, n_copies, out, "laplacian")
+        return there
     x, y = inputs.rows(X, Y)
     scales, single = inputs.scales(sigma, x.dtype, lambda s: 1.0 / s)
     result, shaped = inputs.result(
@@ -188,6 +197,9 @@ def gaussian(
     array([[1.        , 0.36787944],
            [0.36787944, 1.        ]])
     """
+    if place := place_of(None, X=X, Y=Y):
+        there: Matrix = _on_device(place, X, Y, sigma, n_copies, out, "gaussian")
+        return there
     x, y = inputs.rows(X, Y)
     scales, single = inputs.scales(sigma, x.dtype, lambda s: 0.5 / s**2)
     n_sigma = None if single else len(scales)
@@ -362,6 +374,25 @@ def polynomial(
     for _ in range(int(degree) - 1):
         result *= base
     return result
+
+
+def _on_device(
+    place: Place, X: Any, Y: Any, sigma: Sigma, n_copies: int, out: Any, similarity: str
+) -> Any:
+    """Kernel matrix of arrays on a device, in their library."""
+    if out is not None:
+        raise ValueError("out: expected None for arrays on a device, found an array")
+    x = taken(place, "X", X)
+    y = x if Y is None or Y is X else taken(place, "Y", Y)
+    whole_number("n_copies", n_copies, 1)
+    laplacian = similarity == "laplacian"
+    scale = (lambda s: 1.0 / s) if laplacian else (lambda s: 0.5 / s**2)
+    scales, single = inputs.scales(sigma, x.dtype, scale)
+    metric = "manhattan" if laplacian else "euclidean"
+    result = place.module.pairwise(
+        x, y, n_copies, metric, similarity, scales.astype(np.float64), not single, place.stream
+    )
+    return deliver(place, result)
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "core/device.hpp"
 #include "molkern/molecules.hpp"
 
 namespace molkern {
@@ -27,7 +28,8 @@ struct CoulombParameters {
 };
 
 /// Features per molecule: eigenvalues, or n_copies lower triangles.
-inline std::size_t coulomb_matrix_features(const CoulombParameters& p) noexcept {
+MOLKERN_HOST_DEVICE inline std::size_t coulomb_matrix_features(
+    const CoulombParameters& p) noexcept {
     return p.permutation == Permutation::eigenspectrum ? p.size
                                                        : p.n_copies * p.size * (p.size + 1) / 2;
 }

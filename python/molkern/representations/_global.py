@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, floats, require_bytes
+from molkern._device import Place, deliver, place_of, taken
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
@@ -33,7 +34,18 @@ class GlobalRepresentation(Representation):
     def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         """Write the derivatives with respect to each atom, (n_atoms, 3, n_features)."""
 
-    def transform(self, structures: Any, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+    def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
+        """Features as an array of the compiled module; positions are one of those."""
+        raise ValueError(f"device: {type(self).__name__} is computed on the host only")
+
+    def transform(
+        self,
+        structures: Any,
+        out: npt.NDArray[Any] | None = None,
+        *,
+        device: str | None = None,
+        positions: Any = None,
+    ) -> Any:
         """Features of structures, one row each.
 
         Parameters
@@ -42,11 +54,18 @@ class GlobalRepresentation(Representation):
             Positions in Å.
         out : ndarray of shape (n_structures, n_features_out_), optional
             Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
+        device : {None, "cuda", "cuda:<number>"}
+            Where to compute. None: where ``positions`` are, else on the host.
+        positions : array on a device, shape (n_atoms, 3), optional
+            Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
+            ``__dlpack__``.
 
         Returns
         -------
         ndarray of shape (n_structures, n_features_out_)
             In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
+            On a device an array of the library of ``positions``, without them one with
+            ``__dlpack__`` and ``to_numpy()``.
 
         Raises
         ------
@@ -58,6 +77,16 @@ class GlobalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
+        if place := place_of(device, positions=positions):
+            if out is not None:
+                raise ValueError("out: expected None for a result on a device, found an array")
+            there = taken(place, "positions", batch.positions if positions is None else positions)
+            return deliver(place, self._compute_on_device(batch, place, there))
+        if positions is not None:
+            raise TypeError(
+                "positions: expected an array on a device, found "
+                f"{type(positions).__name__}; others belong into the structures"
+            )
         shape = (len(batch), self.n_features_out_)
         dtype = real_type(self.dtype)
         if out is None:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._device import Place, require_apart
 from molkern._numbers import real_number, whole_number
 from molkern.representations import _eigenspectrum
-from molkern.representations._base import require_atoms, unit_length
+from molkern.representations._base import real_type, require_atoms, unit_length
 from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
 
@@ -195,6 +196,21 @@ class CoulombMatrix(GlobalRepresentation):
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         _core.coulomb_matrix(*self._arguments(structures), out, self.n_threads)
+
+    def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
+        numbers, _, offsets, *parameters = self._arguments(structures)
+        _core.check_elements(numbers, structures.positions, offsets, "the Coulomb matrix")
+        if (structures.sizes > self.size_).any():
+            which = int(np.argmax(structures.sizes > self.size_))
+            raise ValueError(
+                f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
+            )
+        single = real_type(self.dtype) == np.float32
+        result, coincident = place.module.coulomb_matrix(
+            numbers, positions, offsets, *parameters, single, place.stream
+        )
+        require_apart(coincident)
+        return result
 
     def _compute_vjp(
         self, structures: Structures, gX: npt.NDArray[np.float64]

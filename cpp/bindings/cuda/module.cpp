@@ -1,0 +1,104 @@
+#include "bindings/cuda/arrays.hpp"
+
+namespace molkern::bindings {
+namespace {
+
+// A copy of an array of the host on a device.
+template <typename Real>
+DeviceArray upload(const Array<Real>& from, int device, std::uintptr_t stream) {
+    const cuda::CurrentDevice here(device);
+    DeviceArray to(std::vector<std::int64_t>(from.shape(), from.shape() + from.ndim()),
+                   sizeof(Real), stream_of(stream));
+    const void* data = from.data();
+    {
+        py::gil_scoped_release release;
+        cuda::upload(to.data(), data, to.bytes(), to.stream());
+    }
+    return to;
+}
+
+py::array download(const DeviceArray& from) {
+    const cuda::CurrentDevice here(from.device());
+    py::array to(py::dtype(from.dtype()), from.shape());
+    void* data = to.mutable_data();
+    {
+        py::gil_scoped_release release;
+        cuda::download(data, from.data(), from.bytes(), from.stream());
+    }
+    return to;
+}
+
+// DLPack's numbers of streams: none and 1 are the default one, -1 asks for no order.
+py::capsule exported(DeviceArray& array, const py::object& stream) {
+    const std::intptr_t handle = stream.is_none() ? 0 : stream.cast<std::intptr_t>();
+    if (handle == -1) return array.exported(array.stream());
+    return array.exported(handle == 1 ? nullptr : reinterpret_cast<cuda::Stream>(handle));
+}
+
+py::dict interface_of(const DeviceArray& array) {
+    py::dict fields;
+    fields["shape"] = py::tuple(py::cast(array.shape()));
+    fields["typestr"] = array.item_bytes() == 4 ? "<f4" : "<f8";
+    fields["data"] = py::make_tuple(reinterpret_cast<std::uintptr_t>(array.data()), false);
+    fields["strides"] = py::none();
+    fields["version"] = 3;
+    // 1 is the interface's number of the default stream.
+    const auto handle = reinterpret_cast<std::uintptr_t>(array.stream());
+    fields["stream"] = handle == 0 ? 1 : handle;
+    return fields;
+}
+
+void define_arrays(py::module_& m) {
+    py::class_<DeviceArray>(m, "DeviceArray")
+        .def_property_readonly("shape",
+                               [](const DeviceArray& a) { return py::tuple(py::cast(a.shape())); })
+        .def_property_readonly("dtype", [](const DeviceArray& a) { return py::dtype(a.dtype()); })
+        .def_property_readonly("device", &DeviceArray::device)
+        .def("to_numpy", &download)
+        .def("__array__",
+             [](const DeviceArray& a, const py::args&, const py::kwargs&) { return download(a); })
+        .def(
+            "__dlpack__",
+            [](DeviceArray& a, const py::object& stream, const py::kwargs&) {
+                return exported(a, stream);
+            },
+            py::kw_only(), py::arg("stream") = py::none())
+        .def("__dlpack_device__",
+             [](const DeviceArray& a) { return py::make_tuple(cuda::device_kind(), a.device()); })
+        .def_property_readonly("__cuda_array_interface__", &interface_of)
+        .def("__repr__", [](const DeviceArray& a) {
+            return "DeviceArray(shape=" + a.shape_text() + ", dtype=" + a.dtype() +
+                   ", device=" + std::to_string(a.device()) + ")";
+        });
+    m.def("upload", &upload<double>, py::arg("array").noconvert(), py::arg("device"),
+          py::arg("stream"));
+    m.def("upload", &upload<float>, py::arg("array").noconvert(), py::arg("device"),
+          py::arg("stream"));
+    m.def(
+        "imported",
+        [](const std::string& name, const py::capsule& capsule, std::uintptr_t stream) {
+            return DeviceArray(name, capsule, stream_of(stream));
+        },
+        py::arg("name"), py::arg("capsule"), py::arg("stream"));
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_cuda, m) {
+    m.doc() = "CUDA kernels of molkern; arguments are checked by the Python modules beside it.";
+    m.attr("__version__") = MOLKERN_VERSION;
+    m.attr("device_kind") = cuda::device_kind();
+    py::register_exception<cuda::Error>(m, "Error", PyExc_RuntimeError);
+    py::register_exception<cuda::OutOfMemory>(m, "OutOfMemory", PyExc_MemoryError);
+    m.def("unavailable", &cuda::unavailable);
+    m.def("n_devices", &cuda::n_devices);
+    m.def("description", &cuda::description, py::arg("device"));
+#if !defined(MOLKERN_CUDA)
+    m.def("run_backwards", [](bool backwards) { cuda::backwards = backwards; });
+#endif
+    define_arrays(m);
+    define_coulomb_matrix(m);
+    define_pairwise(m);
+}
+
+}  // namespace molkern::bindings

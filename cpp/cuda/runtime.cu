@@ -1,0 +1,220 @@
+#include "cuda/runtime.hpp"
+
+#include <utility>
+
+#if !defined(__CUDACC__)
+#include <cstdlib>
+#include <cstring>
+#endif
+
+namespace molkern::cuda {
+
+Memory::Memory(Memory&& from) noexcept
+    : data_(std::exchange(from.data_, nullptr)), stream_(from.stream_), device_(from.device_) {}
+
+Memory& Memory::operator=(Memory&& from) noexcept {
+    std::swap(data_, from.data_);
+    std::swap(stream_, from.stream_);
+    std::swap(device_, from.device_);
+    return *this;
+}
+
+void raise_shared(std::size_t bytes) {
+    throw Error("a block needs " + std::to_string(bytes) +
+                " bytes of shared memory, the device has " + std::to_string(most_shared_bytes()) +
+                ": a structure is too large for the device, use the host");
+}
+
+#if defined(__CUDACC__)
+
+void check(cudaError_t code, const char* call) {
+    if (code == cudaSuccess) return;
+    cudaGetLastError();  // an error that leaves the device usable is not met again
+    throw Error(std::string(call) + ": " + cudaGetErrorString(code) + " (" +
+                cudaGetErrorName(code) + ")");
+}
+
+namespace {
+
+int attribute(cudaDeviceAttr name, int device) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, name, device), "cudaDeviceGetAttribute");
+    return value;
+}
+
+cudaStream_t queue(Stream stream) noexcept {
+    return static_cast<cudaStream_t>(stream);
+}
+
+}  // namespace
+
+std::string unavailable() {
+    int driver = 0, n = 0;
+    cudaError_t code = cudaDriverGetVersion(&driver);
+    if (code == cudaSuccess && driver == 0) return "no CUDA driver is installed";
+    if (code == cudaSuccess) code = cudaGetDeviceCount(&n);
+    if (code == cudaSuccess && n > 0) return "";
+    cudaGetLastError();
+    return code == cudaSuccess ? "no CUDA device was found" : cudaGetErrorString(code);
+}
+
+int n_devices() {
+    int n = 0;
+    check(cudaGetDeviceCount(&n), "cudaGetDeviceCount");
+    return n;
+}
+
+std::string description(int device) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+    int driver = 0;
+    check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+    return std::string(properties.name) + ", compute capability " +
+           std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", " +
+           std::to_string(properties.totalGlobalMem >> 20) + " MiB, driver for CUDA " +
+           std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10);
+}
+
+int device_kind() {
+    return 2;
+}
+
+int current_device() {
+    int device = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    return device;
+}
+
+CurrentDevice::CurrentDevice(int device) : before_(current_device()) {
+    if (device != before_) check(cudaSetDevice(device), "cudaSetDevice");
+}
+
+CurrentDevice::~CurrentDevice() {
+    cudaSetDevice(before_);
+}
+
+Memory::Memory(std::size_t bytes, Stream stream) : stream_(stream), device_(current_device()) {
+    if (bytes == 0) return;
+    const cudaError_t code = cudaMallocAsync(&data_, bytes, queue(stream));
+    if (code == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        std::size_t available = 0, total = 0;
+        check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
+        throw OutOfMemory("cudaMallocAsync: " + std::to_string(bytes) + " bytes asked for, " +
+                          std::to_string(available) + " of " + std::to_string(total) +
+                          " are free on the device");
+    }
+    check(code, "cudaMallocAsync");
+}
+
+// Nobody is there to hear of errors; one that stays is met by the next call.
+Memory::~Memory() {
+    if (data_ == nullptr) return;
+    int before = 0;
+    cudaGetDevice(&before);
+    cudaSetDevice(device_);
+    cudaFreeAsync(data_, queue(stream_));
+    cudaSetDevice(before);
+}
+
+void upload(void* to, const void* from, std::size_t bytes, Stream stream) {
+    if (bytes == 0) return;
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, queue(stream)),
+          "cudaMemcpyAsync to the device");
+    synchronize(stream);
+}
+
+void download(void* to, const void* from, std::size_t bytes, Stream stream) {
+    if (bytes != 0)
+        check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, queue(stream)),
+              "cudaMemcpyAsync to the host");
+    synchronize(stream);
+}
+
+void fill(void* to, int byte, std::size_t bytes, Stream stream) {
+    if (bytes != 0) check(cudaMemsetAsync(to, byte, bytes, queue(stream)), "cudaMemsetAsync");
+}
+
+void synchronize(Stream stream) {
+    check(cudaStreamSynchronize(queue(stream)), "cudaStreamSynchronize");
+}
+
+void order(Stream before, Stream after) {
+    if (before == after) return;
+    cudaEvent_t event{};
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    cudaError_t code = cudaEventRecord(event, queue(before));
+    if (code == cudaSuccess) code = cudaStreamWaitEvent(queue(after), event, 0);
+    cudaEventDestroy(event);
+    check(code, "cudaStreamWaitEvent");
+}
+
+std::size_t most_shared_bytes() {
+    return static_cast<std::size_t>(
+        attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, current_device()));
+}
+
+#else
+
+bool backwards = false;
+
+std::string unavailable() {
+    return "";
+}
+
+int n_devices() {
+    return 1;
+}
+
+std::string description(int) {
+    return "emulation on the host";
+}
+
+int device_kind() {
+    return 1;
+}
+
+int current_device() {
+    return 0;
+}
+
+CurrentDevice::CurrentDevice(int) : before_(0) {}
+
+CurrentDevice::~CurrentDevice() = default;
+
+// Filled with NaN, as nobody may rely on new memory.
+Memory::Memory(std::size_t bytes, Stream stream) : stream_(stream) {
+    if (bytes == 0) return;
+    data_ = std::malloc(bytes);
+    if (data_ == nullptr)
+        throw OutOfMemory("cudaMallocAsync: " + std::to_string(bytes) + " bytes asked for");
+    std::memset(data_, 0xff, bytes);
+}
+
+Memory::~Memory() {
+    std::free(data_);
+}
+
+void upload(void* to, const void* from, std::size_t bytes, Stream) {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+}
+
+void download(void* to, const void* from, std::size_t bytes, Stream) {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+}
+
+void fill(void* to, int byte, std::size_t bytes, Stream) {
+    if (bytes != 0) std::memset(to, byte, bytes);
+}
+
+void synchronize(Stream) {}
+
+void order(Stream, Stream) {}
+
+std::size_t most_shared_bytes() {
+    return 64 * 1024;  // compute capability 7.5, the least that is supported
+}
+
+#endif
+
+}  // namespace molkern::cuda

@@ -1,0 +1,155 @@
+// The CUDA runtime, as much of it as is used: every call is checked. Compiled without nvcc, memory
+// is that of the host and kernels run by the emulation of block.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "cuda/block.hpp"
+#include "molkern/cuda.hpp"
+
+namespace molkern::cuda {
+
+/// A call that failed: its name and the text of the device.
+class Error : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The device's memory is too small: the bytes asked for and those that are free.
+class OutOfMemory : public Error {
+    using Error::Error;
+};
+
+/// Why there is no device, or nothing.
+std::string unavailable();
+
+/// Devices; and their name, driver and memory in words.
+int n_devices();
+std::string description(int device);
+
+/// The kind of DLPack's devices: 2, or 1 for the host, which the emulation is.
+int device_kind();
+
+/// Makes a device the current one until the end of the scope.
+class CurrentDevice {
+  public:
+    explicit CurrentDevice(int device);
+    ~CurrentDevice();
+    CurrentDevice(const CurrentDevice&) = delete;
+    CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+  private:
+    int before_;
+};
+
+int current_device();
+
+/// Memory of the current device, freed when what the stream holds by then is done.
+class Memory {
+  public:
+    Memory() = default;
+    Memory(std::size_t bytes, Stream stream);
+    ~Memory();
+    Memory(Memory&& from) noexcept;
+    Memory& operator=(Memory&& from) noexcept;
+
+    void* data() const noexcept { return data_; }
+
+    /// From now on another stream uses the memory.
+    void move_to(Stream stream) noexcept { stream_ = stream; }
+
+  private:
+    void* data_ = nullptr;
+    Stream stream_ = nullptr;
+    int device_ = 0;
+};
+
+template <typename T>
+class Buffer {
+  public:
+    Buffer() = default;
+    Buffer(std::int64_t n, Stream stream)
+        : memory_(static_cast<std::size_t>(n) * sizeof(T), stream) {}
+
+    T* data() const noexcept { return static_cast<T*>(memory_.data()); }
+
+  private:
+    Memory memory_;
+};
+
+/// From the host, which may change `from` as soon as this returns.
+void upload(void* to, const void* from, std::size_t bytes, Stream stream);
+
+/// To the host, which has it when this returns.
+void download(void* to, const void* from, std::size_t bytes, Stream stream);
+
+void fill(void* to, int byte, std::size_t bytes, Stream stream);
+void synchronize(Stream stream);
+
+/// What `after` does from now on waits for what `before` holds now.
+void order(Stream before, Stream after);
+
+template <typename T>
+Buffer<T> uploaded(const T* from, std::int64_t n, Stream stream) {
+    Buffer<T> to(n, stream);
+    upload(to.data(), from, static_cast<std::size_t>(n) * sizeof(T), stream);
+    return to;
+}
+
+/// Largest shared memory of a block, in bytes.
+std::size_t most_shared_bytes();
+
+/// For messages.
+[[noreturn]] void raise_shared(std::size_t bytes);
+
+/// Blocks of a launch; more are several launches.
+constexpr std::int64_t most_blocks = std::int64_t{1} << 30;
+
+#if defined(__CUDACC__)
+
+/// Throws unless the call succeeded.
+void check(cudaError_t code, const char* call);
+
+template <typename Kernel>
+__global__ void __launch_bounds__(Kernel::n_threads) run(const Kernel kernel, std::int64_t first) {
+    DeviceBlock block(first);
+    kernel(block);
+}
+
+/// kernel(block) for n_blocks blocks of Kernel::n_threads threads.
+template <typename Kernel>
+void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
+    if (shared_bytes > most_shared_bytes()) raise_shared(shared_bytes);
+    if (shared_bytes > 48 * 1024)
+        check(cudaFuncSetAttribute(run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(shared_bytes)),
+              "cudaFuncSetAttribute");
+    for (std::int64_t first = 0; first < n_blocks; first += most_blocks) {
+        const std::int64_t left = n_blocks - first;
+        const auto n = static_cast<unsigned>(left < most_blocks ? left : most_blocks);
+        run<Kernel><<<n, Kernel::n_threads, shared_bytes, static_cast<cudaStream_t>(stream)>>>(
+            kernel, first);
+        check(cudaGetLastError(), "a launch");
+    }
+}
+
+#else
+
+/// Whether the emulation runs the threads of a phase backwards.
+extern bool backwards;
+
+template <typename Kernel>
+void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream) {
+    if (shared_bytes > most_shared_bytes()) raise_shared(shared_bytes);
+    for (std::int64_t b = 0; b < n_blocks; ++b) {
+        HostBlock block(backwards ? n_blocks - 1 - b : b, Kernel::n_threads, shared_bytes,
+                        backwards);
+        kernel(block);
+    }
+}
+
+#endif
+
+}  // namespace molkern::cuda

@@ -1,0 +1,155 @@
+"""Arrays on a device: where work goes, and how arrays of other libraries come and go.
+
+An array is taken by DLPack, on the stream that its library works on, and a result is given back to
+that library the same way, without a copy.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from molkern import cuda
+
+__all__ = ["Place", "deliver", "place_of", "require_apart", "taken"]
+
+# DLPack's number of CUDA devices.
+_CUDA = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where work is done, and for whom.
+
+    Attributes
+    ----------
+    module : module
+        The compiled one.
+    device : int
+    stream : int
+        The caller's, as an address; 0 is the default one.
+    library : str
+        ``"torch"``, ``"cupy"`` or ``"jax"``, whose arrays were given, else empty.
+    """
+
+    module: Any
+    device: int
+    stream: int
+    library: str
+
+
+def place_of(device: str | None, **arrays: Any) -> Place | None:
+    """Where work on these arguments is done; None: on the host.
+
+    Parameters
+    ----------
+    device : None, "cuda" or "cuda:<number>"
+        None: where the arrays are.
+    **arrays : array or None
+        Arguments by name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown device, arrays on different ones, or some on a device and some not.
+    RuntimeError
+        Where no device can be used.
+    """
+    kind = _device_kind()
+    given = {name: array for name, array in arrays.items() if array is not None}
+    there = {name: _number(array, kind) for name, array in given.items()}
+    numbers = {name: number for name, number in there.items() if number is not None}
+    if device is None and not numbers:
+        return None
+    wanted = None if device is None else _wanted(device)
+    if numbers and len(numbers) < len(given):
+        host = next(name for name in given if name not in numbers)
+        raise ValueError(f"{host}: expected an array on a device as {next(iter(numbers))} is")
+    for name, number in numbers.items():
+        if wanted is not None and number != wanted:
+            raise ValueError(f"{name}: expected an array on device {wanted}, found {number}")
+        wanted = number
+    first = next(iter(given[name] for name in numbers), None)
+    return Place(cuda.extension(), wanted or 0, _stream_of(first), _library_of(first))
+
+
+def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
+    """An argument as an array of the compiled module; what is on the host is copied.
+
+    ``dtype`` is that which an array of the host gets.
+    """
+    module = place.module
+    if isinstance(array, module.DeviceArray):
+        return array
+    if _number(array, module.device_kind) is None:
+        host = np.ascontiguousarray(array, dtype=dtype)
+        return module.upload(host, place.device, place.stream)
+    if _library_of(array) == "torch":
+        array = array.detach()
+    # DLPack has no 0: 1 is the default stream. The emulation has no streams.
+    options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
+    return module.imported(name, array.__dlpack__(**options), place.stream)
+
+
+def deliver(place: Place, array: Any) -> Any:
+    """A result as an array of the library whose arrays were given."""
+    if not place.library:
+        return array
+    library = sys.modules[place.library]
+    source = library.dlpack if place.library == "jax" else library
+    return source.from_dlpack(array)
+
+
+def require_apart(coincident: int | None) -> None:
+    """Raise for the structure in which a device met two atoms at one place."""
+    if coincident is not None:
+        raise ValueError(
+            f"positions: two atoms of molecule {coincident} coincide (closer than 0.001 angstrom), "
+            "or it has values that are not finite"
+        )
+
+
+def _device_kind() -> int:
+    """DLPack's number of the devices that are meant; the host's in the emulation."""
+    return int(cuda.extension().device_kind) if cuda.is_available() else _CUDA
+
+
+def _number(array: Any, kind: int) -> int | None:
+    """The device that an array is on; None for the host."""
+    if isinstance(array, np.ndarray) or not hasattr(array, "__dlpack_device__"):
+        return None
+    found, number = array.__dlpack_device__()
+    return int(number) if found == kind else None
+
+
+def _wanted(device: str) -> int:
+    """The number in "cuda" or "cuda:1"."""
+    name, _, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if name != "cuda" or (":" in device and not number.isdecimal()):
+        raise ValueError(f'device: expected None, "cuda" or "cuda:<number>", found {device!r}')
+    k = int(number or 0)
+    n = cuda.extension().n_devices()
+    if k >= n:
+        raise ValueError(f"device: expected a number below {n}, found {device!r}")
+    return k
+
+
+def _library_of(array: Any) -> str:
+    if array is None:
+        return ""
+    name = type(array).__module__.partition(".")[0]
+    name = {"jaxlib": "jax"}.get(name, name)
+    return name if name in ("torch", "cupy", "jax") else ""
+
+
+def _stream_of(array: Any) -> int:
+    """The stream on which the library of an array works now."""
+    library = _library_of(array)
+    if library == "torch" and array.is_cuda:
+        return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
+    if library == "cupy":
+        return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
+    return 0

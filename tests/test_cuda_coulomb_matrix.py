@@ -1,0 +1,91 @@
+"""Coulomb matrices on a device: against those of the host, by the emulation of blocks."""
+
+import numpy as np
+import pytest
+
+import molkern as mk
+
+PARAMETERS = [
+    {"permutation": "none"},
+    {"permutation": "row_norm"},
+    {"permutation": "row_norm", "length_unit": "angstrom"},
+    {"permutation": "random", "n_copies": 3, "random_state": 4},
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("parameters", PARAMETERS)
+def test_equal_to_the_host(emulated, structures, parameters, dtype):
+    model = mk.CoulombMatrix(dtype=dtype, **parameters).fit(structures)
+    found = model.transform(structures, device="cuda")
+    assert found.dtype == dtype
+    expected = model.transform(structures)
+    rtol = 1e-13 if dtype == "float64" else 2e-7
+    np.testing.assert_allclose(found.to_numpy(), expected, rtol=rtol, atol=0)
+
+
+def test_random_ragged_batches(emulated, qm7):
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        batch = qm7[random.integers(0, len(qm7), 40)]
+        model = mk.CoulombMatrix(size=23).fit(batch)
+        found = model.transform(batch, device="cuda").to_numpy()
+        np.testing.assert_allclose(found, model.transform(batch), rtol=1e-13)
+
+
+def test_ties_are_as_on_the_host(emulated):
+    """Benzene: equivalent atoms keep their order."""
+    angles = np.arange(6) * np.pi / 3
+    ring = np.stack([np.cos(angles), np.sin(angles), np.zeros(6)], axis=1)
+    benzene = ([6] * 6 + [1] * 6, np.concatenate([1.39 * ring, 2.48 * ring]))
+    model = mk.CoulombMatrix().fit([benzene])
+    found = model.transform([benzene], device="cuda").to_numpy()
+    np.testing.assert_allclose(found, model.transform([benzene]), rtol=1e-13)
+
+
+def test_empty_structures_and_batches(emulated):
+    water = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
+    batch = mk.Structures.from_arrays([([], np.empty((0, 3))), water])
+    model = mk.CoulombMatrix().fit(batch)
+    found = model.transform(batch, device="cuda").to_numpy()
+    np.testing.assert_allclose(found, model.transform(batch), rtol=1e-13)
+    assert model.transform(batch[:0], device="cuda").to_numpy().shape == (0, 6)
+
+
+def test_errors(emulated, structures):
+    model = mk.CoulombMatrix().fit(structures)
+    close = mk.Structures.from_arrays(
+        [([1, 1], [[0, 0, 0], [0, 0, 1]]), ([1, 1], np.zeros((2, 3)))]
+    )
+    with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
+        model.transform(close, device="cuda")
+    small = mk.CoulombMatrix().fit(close[:1])
+    with pytest.raises(ValueError, match=r"molecule 0 has \d+ atoms, size is 2"):
+        small.transform(structures, device="cuda")
+    with pytest.raises(ValueError, match='device: expected None, "cuda" or "cuda:<number>"'):
+        model.transform(structures, device="gpu")
+    with pytest.raises(ValueError, match="device: expected a number below 1, found 'cuda:3'"):
+        model.transform(structures, device="cuda:3")
+    with pytest.raises(ValueError, match="out: expected None for a result on a device"):
+        model.transform(structures, np.empty((1, 1)), device="cuda")
+    with pytest.raises(TypeError, match="positions: expected an array on a device, found ndarray"):
+        model.transform(structures, positions=structures.positions)
+    wrong = emulated.upload(np.zeros((2, 3)), 0, 0)
+    with pytest.raises(ValueError, match=r"positions: expected shape \(\d+, 3\), found \(2, 3\)"):
+        model.transform(structures, positions=wrong)
+
+
+def test_positions_on_the_device_come_first(emulated, structures):
+    model = mk.CoulombMatrix(permutation="none").fit(structures)
+    moved = emulated.upload(2 * structures.positions, 0, 0)
+    found = model.transform(structures, positions=moved).to_numpy()
+    doubled = mk.Structures(structures.numbers, 2 * structures.positions, structures.offsets)
+    np.testing.assert_allclose(found, model.transform(doubled), rtol=1e-13)
+
+
+def test_too_large_for_a_block(emulated):
+    random = np.random.default_rng(0)
+    large = (np.ones(3000, dtype=int), random.uniform(0, 100, (3000, 3)))
+    model = mk.CoulombMatrix(permutation="none").fit([large])
+    with pytest.raises(RuntimeError, match="bytes of shared memory, the device has 65536: a struc"):
+        model.transform([large], device="cuda")
