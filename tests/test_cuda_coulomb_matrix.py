@@ -66,11 +66,13 @@ def test_errors(emulated, structures):
         model.transform(structures, device="gpu")
     with pytest.raises(ValueError, match="device: expected a number below 1, found 'cuda:3'"):
         model.transform(structures, device="cuda:3")
-    with pytest.raises(ValueError, match="out: expected None for a result on a device"):
+    with pytest.raises(ValueError, match=r"out: expected shape \(10, \d+\) and type float64"):
         model.transform(structures, np.empty((1, 1)), device="cuda")
     with pytest.raises(TypeError, match="positions: expected an array on a device, found ndarray"):
         model.transform(structures, positions=structures.positions)
     wrong = emulated.upload(np.zeros((2, 3)), 0, 0)
+    with pytest.raises(ValueError, match="out: expected None with positions on a device"):
+        model.transform(structures, np.empty((1, 1)), positions=wrong)
     with pytest.raises(ValueError, match=r"positions: expected shape \(\d+, 3\), found \(2, 3\)"):
         model.transform(structures, positions=wrong)
 
@@ -89,3 +91,24 @@ def test_too_large_for_a_block(emulated):
     model = mk.CoulombMatrix(permutation="none").fit([large])
     with pytest.raises(RuntimeError, match="bytes of shared memory, the device has 65536: a struc"):
         model.transform([large], device="cuda")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_batches_stream_through_in_pieces(emulated, qm7, dtype, monkeypatch):
+    """The emulated device has a mebibyte."""
+    batch, pieces = qm7[:500], []
+    model = mk.CoulombMatrix(size=23, dtype=dtype).fit(batch)
+    compute = mk.CoulombMatrix._compute_on_device
+
+    def counted(self, part, place, positions):
+        pieces.append(len(part))
+        return compute(self, part, place, positions)
+
+    monkeypatch.setattr(mk.CoulombMatrix, "_compute_on_device", counted)
+    out = np.empty((500, model.n_features_out_), dtype)
+    assert model.transform(batch, out, device="cuda") is out
+    assert sum(pieces) == 500
+    assert 4 * max(pieces) * out[0].nbytes <= emulated.free_bytes(0)
+    assert len(pieces) > 2
+    rtol = 1e-13 if dtype == "float64" else 2e-7
+    np.testing.assert_allclose(out, model.transform(batch), rtol=rtol)

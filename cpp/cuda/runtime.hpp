@@ -29,6 +29,9 @@ std::string unavailable();
 int n_devices();
 std::string description(int device);
 
+/// Memory of the current device that can still be had, in bytes.
+std::size_t free_bytes();
+
 /// The kind of DLPack's devices: 2, or 1 for the host, which the emulation is.
 int device_kind();
 

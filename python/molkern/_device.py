@@ -7,14 +7,17 @@ that library the same way, without a copy.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from molkern import cuda
+from molkern.structures import Structures
 
-__all__ = ["Place", "deliver", "place_of", "require_apart", "taken"]
+__all__ = ["Place", "deliver", "in_pieces", "place_of", "require_apart", "taken"]
 
 # DLPack's number of CUDA devices.
 _CUDA = 2
@@ -92,6 +95,26 @@ def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
     # DLPack has no 0: 1 is the default stream. The emulation has no streams.
     options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
     return module.imported(name, array.__dlpack__(**options), place.stream)
+
+
+def in_pieces(
+    place: Place, batch: Structures, out: npt.NDArray[Any], compute: Callable[[Structures], Any]
+) -> npt.NDArray[Any]:
+    """Write results of a batch into an array of the host, of as much of it as fits at a time.
+
+    A quarter of the free memory is for the results of a piece; ``out`` has the rows of ``compute``,
+    one for each structure, or one for each atom.
+    """
+    per_atom = len(out) != len(batch)
+    ends = batch.offsets if per_atom else np.arange(len(batch) + 1)
+    rows = place.module.free_bytes(place.device) // 4 // max(1, out[:1].nbytes)
+    start = 0
+    while start < len(batch):
+        stop = int(np.searchsorted(ends, ends[start] + rows, side="right")) - 1
+        stop = min(max(stop, start + 1), len(batch))
+        compute(batch[start:stop]).copy_to(out[ends[start] : ends[stop]])
+        start = stop
+    return out
 
 
 def deliver(place: Place, array: Any) -> Any:

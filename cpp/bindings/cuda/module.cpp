@@ -17,15 +17,26 @@ DeviceArray upload(const Array<Real>& from, int device, std::uintptr_t stream) {
     return to;
 }
 
-py::array download(const DeviceArray& from) {
+void download_into(const DeviceArray& from, py::array& to) {
     const cuda::CurrentDevice here(from.device());
-    py::array to(py::dtype(from.dtype()), from.shape());
     void* data = to.mutable_data();
-    {
-        py::gil_scoped_release release;
-        cuda::download(data, from.data(), from.bytes(), from.stream());
-    }
+    py::gil_scoped_release release;
+    cuda::download(data, from.data(), from.bytes(), from.stream());
+}
+
+py::array download(const DeviceArray& from) {
+    py::array to(py::dtype(from.dtype()), from.shape());
+    download_into(from, to);
     return to;
+}
+
+// Into an array of the host, C-contiguous, of the same type and shape.
+template <typename Real>
+void copy_to(const DeviceArray& from, Array<Real>& to) {
+    const std::vector<std::int64_t> shape(to.shape(), to.shape() + to.ndim());
+    require(shape == from.shape() && sizeof(Real) == from.item_bytes(),
+            "out: expected an array of shape " + from.shape_text() + " of " + from.dtype());
+    download_into(from, to);
 }
 
 // DLPack's numbers of streams: none and 1 are the default one, -1 asks for no order.
@@ -55,6 +66,8 @@ void define_arrays(py::module_& m) {
         .def_property_readonly("dtype", [](const DeviceArray& a) { return py::dtype(a.dtype()); })
         .def_property_readonly("device", &DeviceArray::device)
         .def("to_numpy", &download)
+        .def("copy_to", &copy_to<double>, py::arg("out").noconvert())
+        .def("copy_to", &copy_to<float>, py::arg("out").noconvert())
         .def("__array__",
              [](const DeviceArray& a, const py::args&, const py::kwargs&) { return download(a); })
         .def(
@@ -93,6 +106,13 @@ PYBIND11_MODULE(_cuda, m) {
     m.def("unavailable", &cuda::unavailable);
     m.def("n_devices", &cuda::n_devices);
     m.def("description", &cuda::description, py::arg("device"));
+    m.def(
+        "free_bytes",
+        [](int device) {
+            const cuda::CurrentDevice here(device);
+            return cuda::free_bytes();
+        },
+        py::arg("device"));
 #if !defined(MOLKERN_CUDA)
     m.def("run_backwards", [](bool backwards) { cuda::backwards = backwards; });
 #endif

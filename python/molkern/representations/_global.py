@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, floats, require_bytes
-from molkern._device import Place, deliver, place_of, taken
+from molkern._device import Place, deliver, in_pieces, place_of, taken
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
@@ -55,7 +55,9 @@ class GlobalRepresentation(Representation):
         out : ndarray of shape (n_structures, n_features_out_), optional
             Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
         device : {None, "cuda", "cuda:<number>"}
-            Where to compute. None: where ``positions`` are, else on the host.
+            Where to compute. None: where ``positions`` are, else on the host. With ``out`` the
+            result comes back to the host, and a batch may be larger than the device's memory: it
+            streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
             Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
             ``__dlpack__``.
@@ -77,11 +79,12 @@ class GlobalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
-        if place := place_of(device, positions=positions):
-            if out is not None:
-                raise ValueError("out: expected None for a result on a device, found an array")
+        place = place_of(device, positions=positions)
+        if place is not None and out is None:
             there = taken(place, "positions", batch.positions if positions is None else positions)
             return deliver(place, self._compute_on_device(batch, place, there))
+        if place is not None and positions is not None:
+            raise ValueError("out: expected None with positions on a device, found an array")
         if positions is not None:
             raise TypeError(
                 "positions: expected an array on a device, found "
@@ -94,8 +97,14 @@ class GlobalRepresentation(Representation):
             out = np.empty(shape, dtype)
         else:
             checked_out(out, shape, dtype)
+        if place is not None:
+            return in_pieces(place, batch, out, lambda part: self._piece(place, part))
         self._compute(batch, out)
         return out
+
+    def _piece(self, place: Place, batch: Structures) -> Any:
+        there = taken(place, "positions", batch.positions)
+        return self._compute_on_device(batch, place, there)
 
     def vjp(self, structures: Any, gX: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.

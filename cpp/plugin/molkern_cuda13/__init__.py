@@ -1,0 +1,1 @@
+"""The module for CUDA devices; `molkern.cuda` finds it here."""
