@@ -335,8 +335,10 @@ def test_wrong_data_raises():
 
 
 def test_empty_or_repeated_models_raise():
-    with pytest.raises(ValueError, match="expected at least one of each, found none"):
+    with pytest.raises(ValueError, match=r"representations: expected at least one, found \[\]"):
         compare(chains(), [])
+    with pytest.raises(ValueError, match=r"kernels: expected at least one, found \[\]"):
+        compare(chains(), "bag_of_bonds", kernels=[])
     with pytest.raises(
         ValueError, match="representations: expected different ones, found twice: Bag of bonds"
     ):

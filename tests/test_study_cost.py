@@ -197,6 +197,23 @@ def test_wrong_options_raise(options, message):
         mk.study.cost(dataset(), ["acsf"], **options)
 
 
+def test_single_representation_is_one_of_a_list():
+    options = {"operations": ["values"], "n_threads": 1, "repeats": 1}
+    structures = dataset().structures
+    for single in (mk.BagOfBonds(), "bag_of_bonds", {"name": "bag_of_bonds"}):
+        frame = mk.study.cost(structures, single, **options).frame
+        assert frame["representation"].tolist() == ["Bag of bonds"]
+
+
+def test_wrong_representations_raise():
+    with pytest.raises(ValueError, match=r"representations: expected at least one, found \[\]"):
+        mk.study.cost(dataset(), [])
+    with pytest.raises(TypeError, match="representation: expected a name, .* found int"):
+        mk.study.cost(dataset(), 3)
+    with pytest.raises(TypeError, match="found a class, BagOfBonds"):
+        mk.study.cost(dataset(), mk.BagOfBonds)
+
+
 def test_wrong_data_raise():
     with pytest.raises(ValueError, match="gram, tune, train, predict need a data set with labels"):
         mk.study.cost(dataset().structures, ["acsf"], operations=["gram"])

@@ -168,3 +168,12 @@ def test_exponents_of_one_size_are_none():
 def test_wrong_options_raise(options, message):
     with pytest.raises(ValueError, match=message):
         mk.study.scaling(["soap"], **options)
+
+
+def test_representations_are_one_or_several():
+    systems = {"chains": [([6] * n, [[1.5 * k, 0, 0] for k in range(n)]) for n in (4, 8)]}
+    for single in (mk.BagOfBonds(), "bag_of_bonds"):
+        found = mk.study.scaling(single, systems=systems, n_threads=1, repeats=1)
+        assert found.frame["representation"].tolist() == ["Bag of bonds"] * 2
+    with pytest.raises(ValueError, match=r"representations: expected at least one, found \[\]"):
+        mk.study.scaling([], systems=systems)

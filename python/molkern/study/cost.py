@@ -52,7 +52,7 @@ class _Input:
 
 def cost(
     data: Dataset | Structures | str | Path,
-    representations: Sequence[Any] | None = None,
+    representations: Any = None,
     *,
     operations: Sequence[str] | None = None,
     dtypes: Sequence[str] | None = None,
@@ -77,7 +77,7 @@ def cost(
     ----------
     data : Dataset, Structures, or name or path for `molkern.datasets.load`
         Structures have no labels: nothing can be trained on them.
-    representations : sequence, optional
+    representations : representation, str, mapping or sequence of them, optional
         As in `molkern.study.compare`.
     operations : sequence, optional
         What is inside the clock:
@@ -154,7 +154,7 @@ def cost(
     chosen = representations
     if chosen is None:
         chosen = models.default_representations(shared.fitted_to)
-    fresh = [models.representation(model) for model in chosen]
+    fresh = models.representations(chosen)
     store = store if store is None or isinstance(store, Store) else Store(store)
     rows: list[dict[str, Any]] = []
     notes: list[str] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "label",
     "per_atom",
     "representation",
+    "representations",
     "specification",
 ]
 
@@ -143,6 +144,21 @@ def representation(model: Any) -> Any:
     if parameters.get("permutation") == "random" and parameters.get("random_state") is None:
         made.set_params(random_state=0)
     return made
+
+
+def representations(models: Any) -> list[Any]:
+    """Fresh representations, as `representation` makes them, of a single one or of several.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `representation`; ValueError for none.
+    """
+    several = isinstance(models, Iterable) and not isinstance(models, str | Mapping)
+    fresh = [representation(model) for model in (models if several else [models])]
+    if not fresh:
+        raise ValueError(f"representations: expected at least one, found {models!r}")
+    return fresh
 
 
 def per_atom(model: Any) -> bool:

@@ -134,7 +134,7 @@ def accuracy(
 
 def compare(
     data: Dataset | str | Path,
-    representations: Sequence[Any] | None = None,
+    representations: Any = None,
     *,
     kernels: Sequence[str] | None = None,
     sizes: Sequence[int] | None = None,
@@ -155,7 +155,7 @@ def compare(
     Parameters
     ----------
     data : Dataset, or name or path for `molkern.datasets.load`
-    representations : sequence, optional
+    representations : representation, str, mapping or sequence of them, optional
         As in `accuracy`. None: the sorted Coulomb matrix, the randomly sorted one with 8 copies,
         its eigenspectrum, and bag of bonds; where all structures are the same atoms in the same
         order, the unsorted and the sorted Coulomb matrix, and bag of bonds.
@@ -197,10 +197,10 @@ def compare(
     chosen = representations
     if chosen is None:
         chosen = models.default_representations(data.structures)
-    fresh = [models.representation(model) for model in chosen]
+    fresh = models.representations(chosen)
     kernels = _fitting(fresh) if kernels is None else [check_kernel(name) for name in kernels]
-    if not fresh or not kernels:
-        raise ValueError("representations and kernels: expected at least one of each, found none")
+    if not kernels:
+        raise ValueError(f"kernels: expected at least one, found {kernels!r}")
     pairs = _pairs(fresh, kernels)
     _require_different("representations", fresh, [models.label(model) for model in fresh])
     _require_different("kernels", kernels, kernels)

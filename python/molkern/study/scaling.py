@@ -34,7 +34,7 @@ class _Limits:
 
 
 def scaling(
-    representations: Sequence[Any] | None = None,
+    representations: Any = None,
     *,
     systems: Mapping[str, Any] | None = None,
     max_atoms: int = 100_000,
@@ -51,7 +51,7 @@ def scaling(
 
     Parameters
     ----------
-    representations : sequence, optional
+    representations : representation, str, mapping or sequence of them, optional
         As in `molkern.study.compare`. None: the sorted Coulomb matrix, bag of bonds, and ACSF,
         AEV and SOAP summed over the atoms.
     systems : mapping from name to Structures (or what becomes Structures), optional
@@ -104,7 +104,7 @@ def scaling(
             f"repeats and max_seconds: expected more than 0, found {repeats} and {max_seconds}"
         )
     chosen = REPRESENTATIONS_BY_SIZE if representations is None else representations
-    fresh = [models.representation(model) for model in chosen]
+    fresh = models.representations(chosen)
     options = {"dtype": str(real_type(dtype)), "n_threads": threads(checked_threads(n_threads))}
     limits = _Limits(_bytes_limit(max_bytes), max_seconds)
     store = store if store is None or isinstance(store, Store) else Store(store)
