@@ -270,6 +270,9 @@ class TestNames:
     def test_wrong_type_raises(self):
         with pytest.raises(TypeError, match="name_or_path: expected a string or Path, found int"):
             load(7)
+        for name in ("property", "unit", "length_unit"):
+            with pytest.raises(TypeError, match=f"{name}: expected a string or None, found 3"):
+                load("mini-ethanol", **{name: 3})
 
     def test_length_unit_of_a_known_set_raises(self):
         with pytest.raises(ValueError, match=r"length_unit: qm7 has a known.* --length-unit"):

@@ -164,15 +164,23 @@ class TestArrays:
     def test_label_arrays_of_a_wrong_length_are_named(self, tmp_path):
         path = packed(tmp_path / "a.npz", gap=np.zeros(4), words=np.array(["a", "b", "c"]))
         assert load(path).default_target == "energy"
-        with pytest.raises(ValueError, match=r"no 'gap'; .*gap: expected 3 rows, .* \(4,\)$"):
+        with pytest.raises(ValueError, match=r"property: gap: .* 3 rows, .* \(4,\); a has: en"):
             load(path, property="gap")
         with pytest.raises(ValueError, match=r"it has: energy \[unknown\]$"):
             load(path, property="charm")
         bare = packed(tmp_path / "b.npz", energy=None, gap=np.zeros(4), words=np.array(["a"] * 3))
-        found = "gap: expected 3 rows, found shape (4,); words: expected numbers, found type <U1"
+        found = "expected 3 rows, found shape (4,); words: expected numbers, found text such as 'a'"
         assert any(found in note for note in load(bare).notes)
         with pytest.raises(ValueError, match=r"it has: none; gap: expected 3 rows"):
             load(bare, property="energy")
+
+    def test_text_is_no_property(self, tmp_path):
+        path = packed(tmp_path / "a.npz", words=np.array(["a", "b", "c"]), i=np.ones(3) * 1j)
+        text = r"property: words: expected numbers, found text such as 'a'; a has: energy \[unknown"
+        with pytest.raises(ValueError, match=text):
+            load(path, property="words")
+        with pytest.raises(ValueError, match="property: i: expected numbers, found type complex"):
+            load(path, property="i")
 
     def test_listing_is_cut(self, tmp_path):
         path = packed(tmp_path / "a.npz", **{f"x{k:02}": np.zeros(3) for k in range(30)})
@@ -257,6 +265,35 @@ class TestAse:
         assert dataset.default_target == "energy"
         assert dataset.units["energy"] == "unknown"
         assert load(tmp_path / "a.xyz", unit="eV").units["forces"] == "eV/angstrom"
+
+    @pytest.mark.parametrize("ending", ["xyz", "db"])
+    def test_text_is_no_property(self, tmp_path, ending):
+        from ase.db import connect
+        from ase.io import write
+
+        path, values = tmp_path / f"a.{ending}", {"source": "mine", "gap": 0.5}
+        if ending == "db":
+            with connect(path) as database:
+                for image in frames():
+                    database.write(image, **values)
+        else:
+            images = frames()
+            for image in images:
+                image.info = values
+            write(path, images, format="extxyz")
+        assert list(load(path).targets) == ["gap"]
+        match = r"source: expected numbers, found text such as 'mine'; a has: gap \[unknown\]"
+        with pytest.raises(ValueError, match=match):
+            load(path, property="source")
+
+    def test_energies_that_are_text_are_named(self, tmp_path):
+        (tmp_path / "a.xyz").write_text('1\nenergies="n/a" note=x\nH 0 0 0\n')
+        match = "property: energies: expected numbers, found text such as 'n/a'; a has: none"
+        for name in ("energy", "energies"):
+            with pytest.raises(ValueError, match=match):
+                load(tmp_path / "a.xyz", property=name)
+        notes = load(tmp_path / "a.xyz").notes
+        assert any("note: expected numbers, found text such as 'x'" in note for note in notes)
 
     def test_length_unit_and_cells(self, tmp_path):
         from ase.io import write

@@ -205,7 +205,7 @@ def test_more_folds_than_structures_for_the_choice():
     data = chains(1001)
     X = mk.ACSF(**ACSF).fit_transform(data.structures)
     model = KernelRidge(kernel="local.gaussian", sigma=[1.0, 2.0], cv=1001)
-    with pytest.raises(ValueError, match=r"cv=1001: .* found n=1000"):
+    with pytest.raises(ValueError, match=r"cv: .* 1001 folds needs as many structures, found 1000"):
         model.fit(X, data.targets["energy"], structures=data.structures)
 
 

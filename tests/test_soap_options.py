@@ -245,7 +245,6 @@ def test_weight_of_one_changes_nothing(structures):
     for same in (
         {"weighting": {"function": "pow", "c": 2.0, "d": 1.0, "m": 0, "r0": 1.0}},
         {"weighting": {"w0": 1.0}},
-        {"weighting": {}},
         {"species_weighting": dict.fromkeys(SPECIES_WEIGHTING, 1.0)},
     ):
         close(mk.SOAP(**SMALL, **same).fit_transform(structures), plain, 1e-15)
@@ -272,12 +271,21 @@ POW = {"function": "pow", "c": 1, "d": 1, "m": 2, "r0": 3}
     ("options", "message"),
     [
         ({"compression": "mu3"}, "compression: expected one of None, mu2, mu1nu1, crossover, f"),
-        ({"weighting": {"function": "power"}}, '"function" to be one of poly, pow, exp, found \'p'),
+        (
+            {"weighting": {"function": "power"}},
+            r"pow \(with c, d, m, r0\), .*, found the function 'power'",
+        ),
         (
             {"weighting": POLY | {"threshold": 0.01, "d": 1}},
-            "weighting: expected the keys function, c, m, r0, w0, found 'threshold', 'd'",
+            "keys c, m, r0 beside \"function\": \"poly\", .* 'threshold' unknown, 'd' unknown",
         ),
-        ({"weighting": {"r0": 1}}, "weighting: expected the keys function, w0, found 'r0'"),
+        (
+            {"weighting": {"function": "pow", "c": 1, "r0": 3}},
+            """keys c, d, m, r0 beside "function": "pow", and w0 .*; found no 'd', no 'm'""",
+        ),
+        ({"weighting": {"r0": 1}}, "expected \"function\", one of poly .* found {'r0': 1}"),
+        ({"weighting": {}}, r'expected "function", one of poly .* or "w0", or both, found {}'),
+        ({"weighting": {"function": None}}, "or both, found {'function': None}"),
         ({"weighting": POLY | {"r0": 0}}, 'expected "r0", a number above 0, found 0'),
         ({"weighting": POLY | {"m": -1}}, 'expected "m", a number of 0 or more, found -1'),
         ({"weighting": POLY | {"c": None}}, 'expected "c", a number of 0 or more, found None'),

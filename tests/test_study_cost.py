@@ -208,7 +208,7 @@ def test_single_representation_is_one_of_a_list():
 def test_wrong_representations_raise():
     with pytest.raises(ValueError, match=r"representations: expected at least one, found \[\]"):
         mk.study.cost(dataset(), [])
-    with pytest.raises(TypeError, match="representation: expected a name, .* found int"):
+    with pytest.raises(TypeError, match=r"representation: expected a name, .* found int"):
         mk.study.cost(dataset(), 3)
     with pytest.raises(TypeError, match="found a class, BagOfBonds"):
         mk.study.cost(dataset(), mk.BagOfBonds)

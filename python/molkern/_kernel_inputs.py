@@ -82,7 +82,7 @@ def scales(sigma: Sigma, dtype: Any, scale: Callable[[Any], Any]) -> tuple[Matri
     """What distances are multiplied by for each width, and whether it was a single one."""
     widths = real_numbers("sigma", sigma, "a number or a sequence of them")
     if widths.ndim > 1 or widths.size == 0:
-        raise ValueError(f"sigma: expected a number or a sequence, found shape {widths.shape}")
+        raise ValueError(f"sigma: expected a number, or a sequence of one or more, found {sigma!r}")
     if not (np.isfinite(widths) & (widths > 0)).all():
         raise ValueError(f"sigma: expected positive widths, found {sigma!r}")
     with np.errstate(over="ignore", divide="ignore", under="ignore"):

@@ -98,7 +98,12 @@ def load(
     ValueError
         For an unknown name or property, a damaged or wrong file, units that do not convert, or
         labels of a user's file that are not finite.
+    TypeError
+        For a name, property or unit that is no text.
     """
+    for name, text in (("property", property), ("unit", unit), ("length_unit", length_unit)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{name}: expected a string or None, found {text!r}")
     entry = _entry(name_or_path)
     if entry is None:
         path = _existing(name_or_path)

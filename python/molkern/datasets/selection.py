@@ -45,11 +45,8 @@ def listing(names: list[str]) -> str:
     return (", ".join(names[:_MOST]) or "none") + more
 
 
-def why_none(dataset: Dataset, wanted: str | None = None) -> str:
+def why_none(dataset: Dataset) -> str:
     """What in the file could have been meant as the property, for the end of a message."""
-    for name, why in dataset.unused.items():
-        if wanted is not None and wanted in (name, ALIASES.get(name)):
-            return f"; {why}"
     if any(not per_atom(name) for name in dataset.targets) and "comment" not in dataset.unused:
         return ""
     return "".join(f"; {why}" for why in list(dataset.unused.values())[:_MOST])
@@ -68,9 +65,11 @@ def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
         if not exact and per_atom(alias) and alias in dataset.targets:
             raise ValueError(f"property: {wanted!r} has a row per atom; expected one of: {listed}")
         if not exact and len(close) != 1:
+            for name, why in dataset.unused.items():
+                if wanted in (name, ALIASES.get(name)):
+                    raise ValueError(f"property: {why}; {dataset.name} has: {listed}")
             raise ValueError(
-                f"property: {dataset.name} has no {wanted!r}; it has: {listed}"
-                + why_none(dataset, wanted)
+                f"property: {dataset.name} has no {wanted!r}; it has: {listed}{why_none(dataset)}"
             )
         return dataset.replace(default_target=(exact or close)[0])
     if dataset.default_target:

@@ -132,6 +132,9 @@ def _targets(
     for key, values in arrays.items():
         if key in geometry or key in _NOT_LABELS or values.ndim == 0:
             continue
+        if values.dtype.kind in "US":
+            unused[key] = _is_text(key, values.reshape(-1)[:1].tolist())
+            continue
         if values.dtype.kind not in "fiub":
             unused[key] = f"{key}: expected numbers, found type {values.dtype}"
             continue
@@ -148,6 +151,11 @@ def _targets(
         else:
             unused[key] = f"{key}: expected {n} rows, found shape {values.shape}"
     return targets, unused
+
+
+def _is_text(name: str, examples: list[Any]) -> str:
+    """Why texts are no labels."""
+    return f"{name}: expected numbers, found text" + "".join(f" such as {x!r}" for x in examples)
 
 
 def _forces(
@@ -254,10 +262,10 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
     frames: list[Any]
     try:
         if is_database:
-            frames, rows, units = _database(ase.connect(path))
+            frames, values, units = _database(ase.connect(path))
         else:
             frames = list(ase.read(path, index=":"))
-            rows = [_frame_values(frame) for frame in frames]
+            values = [_frame_values(frame) for frame in frames]
     except Exception as error:  # ASE's readers raise whatever their parsing runs into.
         what = f"{type(error).__name__}: {error}"
         raise bad_file(path, f"ASE can not read it (truncated?): {what}") from error
@@ -267,6 +275,7 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
         structures = _rescaled(Structures.from_ase(frames), length_unit)
     except (TypeError, ValueError) as error:
         raise bad_file(path, str(error)) from error
+    rows = [_scalars(found) for found in values]
     names = dict.fromkeys(name for row in rows for name in row)
     targets = {}
     for name in names:
@@ -281,9 +290,12 @@ def read_ase(path: Path, length_unit: str | None = None) -> Dataset:
     units = dict.fromkeys(targets, UNKNOWN) | known
     dataset = _dataset(path, structures, targets, units, notes, unit_name(stated))
     bare = any(_is_number(str(name)) for frame in frames for name in frame.info)
-    if path.suffix.lower() in (".xyz", ".extxyz") and (bare or not targets):
-        return dataset.replace(unused={"comment": _COMMENT})
-    return dataset
+    in_comments = path.suffix.lower() in (".xyz", ".extxyz") and (bare or not targets)
+    unused = {"comment": _COMMENT} if in_comments else {}
+    for name, why in _texts(values).items():
+        if ALIASES.get(name, name) not in targets:
+            unused[name] = why
+    return dataset.replace(unused=unused)
 
 
 def _is_number(name: str) -> bool:
@@ -304,12 +316,12 @@ def _rescaled(structures: Structures, length_unit: str | None) -> Structures:
     )
 
 
-def _frame_values(frame: Any) -> dict[str, float]:
+def _frame_values(frame: Any) -> dict[str, Any]:
     results = getattr(frame.calc, "results", {}) if frame.calc is not None else {}
     merged = {**frame.info, **results}
     if "energy" in merged:
         merged.pop("free_energy", None)  # ASE writes it beside the energy.
-    return _scalars(merged)
+    return merged
 
 
 def _scalars(values: dict[str, Any]) -> dict[str, float]:
@@ -323,6 +335,16 @@ def _scalars(values: dict[str, Any]) -> dict[str, float]:
     return scalars
 
 
+def _texts(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Names of texts, and why they are no targets."""
+    found: dict[str, str] = {}
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, str):
+                found.setdefault(name, _is_text(name, [value[:40]]))
+    return found
+
+
 def _frame_forces(frame: Any) -> npt.NDArray[Any] | None:
     if frame.calc is not None and "forces" in frame.calc.results:
         return np.asarray(frame.calc.results["forces"])
@@ -331,13 +353,12 @@ def _frame_forces(frame: Any) -> npt.NDArray[Any] | None:
     return None
 
 
-def _database(connection: Any) -> tuple[list[Any], list[dict[str, float]], dict[str, str]]:
+def _database(connection: Any) -> tuple[list[Any], list[dict[str, Any]], dict[str, str]]:
     frames, rows = [], []
     with connection as database:
         units = dict(database.metadata.get("_property_unit_dict", {}))
         for row in database.select():
             frame = row.toatoms()
             frames.append(frame)
-            values = {**_frame_values(frame), **row.key_value_pairs, **row.data}
-            rows.append(_scalars(values))
+            rows.append({**_frame_values(frame), **row.key_value_pairs, **row.data})
     return frames, rows, {str(k): str(v) for k, v in units.items()}

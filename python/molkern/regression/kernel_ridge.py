@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -147,26 +146,24 @@ class KernelRidge:
         Raises
         ------
         ValueError
-            For a wrong shape, a value that is not finite, a parameter out of range, n < cv where
-            a parameter is open, or a matrix that is not positive definite.
+            For no structures, a wrong shape, a value that is not finite, a parameter out of range,
+            n < cv where a parameter is open, or a matrix that is not positive definite.
         TypeError
-            For X or y that hold no real numbers.
+            For X or y that hold no real numbers, or ``cv`` that is no integer.
         """
         check_baseline(self.baseline)
         sigmas = grid("sigma", self.sigma, positive=True)
         alphas = grid("alpha", self.alpha, positive=False) or DEFAULT_ALPHAS
         features = self._features(X, structures, "fit")
         n = len(features)
+        if n == 0:
+            raise ValueError("X: expected at least one structure to learn from, found none")
         targets = labels(y, n)
         self.species_: npt.NDArray[np.int32] | None = None
         counts = self._counts(structures, n, "fit")
         searching = sigmas is None or len(sigmas) > 1 or len(alphas) > 1
-        most = min(n, LOCAL_TUNING_ROWS) if is_local(self.kernel) else n
-        if searching and not (isinstance(self.cv, numbers.Integral) and 2 <= self.cv <= most):
-            raise ValueError(
-                f"cv={self.cv!r}: choosing sigma and alpha needs at least 2 folds and one "
-                f"structure for each, found n={most}; or give both as numbers"
-            )
+        if searching:
+            self._check_folds(n)
         order = np.arange(n)
         if searching:
             order = np.random.default_rng(self.random_state).permutation(n)
@@ -301,6 +298,14 @@ class KernelRidge:
             target_tags=TargetTags(required=True, multi_output=True),
             regressor_tags=RegressorTags(),
         )
+
+    def _check_folds(self, n: int) -> None:
+        most = min(n, LOCAL_TUNING_ROWS) if is_local(self.kernel) else n
+        if whole_number("cv", self.cv, 2) > most:
+            raise ValueError(
+                f"cv: choosing sigma and alpha in {self.cv} folds needs as many structures, found "
+                f"{most}; or give both as numbers"
+            )
 
     def _choose(
         self,

@@ -14,6 +14,11 @@ from molkern.elements import numbers_of, symbol_of
 
 # What each function needs; numbers of 0 or more, r0 above 0.
 _KEYS = {"poly": ("c", "m", "r0"), "pow": ("c", "d", "m", "r0"), "exp": ("c", "d", "r0")}
+_EXPECTED = (
+    'weighting: expected "function", one of '
+    + ", ".join(f"{name} (with {', '.join(keys)})" for name, keys in _KEYS.items())
+    + ', or "w0", or both'
+)
 # Two atoms are at least this far apart, Å.
 _NEAREST = 1e-3
 _LARGEST = 1e100
@@ -33,18 +38,7 @@ def checked_weighting(weighting: Any, reach: float) -> Weighting:
         return Weighting(None, (1.0, 0.0, 0.0, 1.0), 1.0)
     if not isinstance(weighting, Mapping):
         raise TypeError(f"weighting: expected a dictionary or None, found {weighting!r}")
-    function = weighting.get("function")
-    if function is not None and function not in _KEYS:
-        raise ValueError(
-            f'weighting: expected "function" to be one of {", ".join(_KEYS)}, found {function!r}'
-        )
-    needed = _KEYS[function] if function else ()
-    allowed = ("function", *needed, "w0")
-    unknown = [repr(key) for key in weighting if key not in allowed]
-    if unknown:
-        raise ValueError(
-            f"weighting: expected the keys {', '.join(allowed)}, found {', '.join(unknown)}"
-        )
+    function, needed = _function(weighting)
     values = {key: _entry(weighting, key) for key in needed}
     parameters = (values.get("c", 1.0), values.get("d", 0.0), values.get("m", 0.0))
     result = Weighting(function, (*parameters, values.get("r0", 1.0)), 1.0)
@@ -58,6 +52,27 @@ def checked_weighting(weighting: Any, reach: float) -> Weighting:
         if function and not weight_at(result, r) < _LARGEST:
             raise ValueError(f"weighting: expected finite weights, found infinity at {r:g} Å")
     return result
+
+
+def _function(weighting: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """Name of the function, if any, and the keys that it needs, all of which are there."""
+    function = weighting.get("function")
+    others = [key for key in weighting if key not in ("function", "w0")]
+    if function is None:
+        if others or weighting.get("w0") is None:
+            raise ValueError(f"{_EXPECTED}, found {dict(weighting)!r}")
+        return None, ()
+    if not isinstance(function, str) or function not in _KEYS:
+        raise ValueError(f"{_EXPECTED}, found the function {function!r}")
+    needed = _KEYS[function]
+    wrong = [f"{key!r} unknown" for key in others if key not in needed]
+    wrong += [f"no {key!r}" for key in needed if key not in weighting]
+    if wrong:
+        raise ValueError(
+            f'weighting: expected the keys {", ".join(needed)} beside "function": "{function}", '
+            f"and w0 if wanted; found {', '.join(wrong)}"
+        )
+    return function, needed
 
 
 def _finite(value: Any) -> float | None:

@@ -115,9 +115,9 @@ class SOAP(LocalRepresentation):
     Raises
     ------
     ValueError
-        By ``fit`` for a parameter out of range, unknown keys of ``weighting``, or so many radial
-        functions that they are linearly dependent; by ``transform`` for unknown species and for
-        atoms closer than 0.001 Å.
+        By ``fit`` for a parameter out of range, unknown or missing keys of ``weighting``, or so
+        many radial functions that they are linearly dependent; by ``transform`` for unknown
+        species and for atoms closer than 0.001 Å.
     TypeError
         By ``fit`` for ``weighting`` or ``species_weighting`` that is not a dictionary, and
         ``normalize`` that is not a boolean.
