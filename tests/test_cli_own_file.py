@@ -123,7 +123,7 @@ def test_mixed_periodicity(tmp_path, capsys):
     assert (
         "12 of 24 structures are periodic, the others are not (the first of each: 1 and 0)" in words
     )
-    assert "Bag of bonds see the atoms of one cell only" in words
+    assert "Bag of bonds sees the atoms of one cell only" in words
     page = (tmp_path / "molkern-report" / "mine" / "report.html").read_text("utf-8")
     assert "12 of 24 structures are periodic" in page
 

@@ -235,14 +235,55 @@ def test_other_features_are_not_written_to(tmp_path, structures, ending):
     path = tmp_path / f"x.{ending}"
     featurize(structures, SOAP, path)
     before = files(tmp_path)
+    named = Dataset("others", structures, {}, {}, "")
     for data, model, what in (
-        (structures, {**SOAP, "r_cut": 3.5}, "representation"),
-        (structures, {**SOAP, "average": "sum"}, "rows"),
-        (structures[:100], SOAP, "structures_sha256"),
+        (structures, {**SOAP, "r_cut": 3.5}, f"SOAP has r_cut={SOAP['r_cut']}, not 3.5; remove"),
+        (structures, {**SOAP, "average": "sum"}, "SOAP has average=None, not 'sum'; remove it"),
+        (structures, mk.BagOfBonds(), "the representation is SOAP, not BagOfBonds; remove it"),
+        (structures[:100], SOAP, r"the data '' are not the same \(SHA-256\); remove it"),
+        (named, SOAP, "the data are '', not 'others'; remove it"),
     ):
-        with pytest.raises(ValueError, match=f"output: .* holds other features .{what} is"):
+        with pytest.raises(ValueError, match=f"output: .* holds other features: {what}"):
             featurize(data, model, path)
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"molkern": "9.9"}, f"molkern was 9.9, not {mk.__version__}; remove it"),
+        ({"values_version": 99}, "the version of its numbers was 99, not"),
+        ({"rows": "bonds"}, "their rows are others; remove it"),
+        ({"representation": None}, "the representation is None, not BagOfBonds"),
+    ],
+)
+def test_attributes_of_others_are_named(tmp_path, structures, changes, words):
+    path = featurize(structures, mk.BagOfBonds(), tmp_path / "x.npz")
+    with np.load(path) as content:
+        arrays = dict(content)
+    attributes = json.loads(str(arrays["attributes"])) | changes
+    np.savez(path, **arrays | {"attributes": np.array(json.dumps(attributes))})
+    with pytest.raises(ValueError, match=f"holds other features: {words}"):
+        featurize(structures, mk.BagOfBonds(), path)
+
+
+def test_missing_folders_are_made(tmp_path, capsys, monkeypatch):
+    """By the command, which says so; nothing is left of them where it fails."""
+    words = ["featurize", "mini-ethanol", "--representation", "bag_of_bonds", "--output"]
+    output = tmp_path / "a" / "b" / "x.npz"
+    with monkeypatch.context() as full:
+        full.setattr(
+            feature_files.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1})
+        )
+        assert cli.main([*words, str(output)]) == 2
+    assert not (tmp_path / "a").exists()
+    assert "1 are free there" in capsys.readouterr().err
+    assert cli.main([*words, str(output)]) == 0
+    assert f"written: {output} (the folder {output.parent} was made)" in capsys.readouterr().out
+    assert cli.main([*words, str(output)]) == 0
+    assert "was made" not in capsys.readouterr().out
+    with pytest.raises(OSError, match=r"output: cannot make the folder .*x\.npz: "):
+        featurize("mini-ethanol", mk.BagOfBonds(), output / "y.npz")
 
 
 def test_other_chunks_are_not_mixed(tmp_path, structures):

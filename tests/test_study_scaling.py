@@ -70,7 +70,19 @@ def test_default_systems_grow_up_to_the_limit(max_atoms, monkeypatch, tmp_path):
         assert (np.diff(made.sizes) > 0).all()
         assert made.sizes[-1] <= max_atoms
         assert made.sizes[-1] >= 0.2 * max_atoms
-    assert any("not found" in note for note in notes)
+    assert notes[-1] == (
+        "molecules: not found (large-structures: no address is registered for it); their file, "
+        "large_structures.npz, belongs into the folder named by MOLKERN_DATA"
+    )
+
+
+def test_damaged_file_of_large_molecules_is_noted(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOLKERN_DATA", str(tmp_path))
+    np.savez(tmp_path / "large_structures.npz", names=["a"], sources=["b"], offsets=[0, 1])
+    note = systems.default_systems(10)[1][-1]
+    assert "SHA-256 is" in note
+    assert "path" not in note.replace(str(tmp_path), "")
+    assert note.endswith("large_structures.npz, belongs into the folder named by MOLKERN_DATA")
 
 
 def test_large_molecules_are_used_where_they_are(shared_data, monkeypatch):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from molkern import cli_data, terminal
-from molkern.cli_options import DASK, WORKERS, at_least, executor
+from molkern.cli_options import DASK, WORKERS, at_least, executor, no_empty_folders
 
 __all__ = ["featurize"]
 
@@ -21,7 +21,7 @@ _PARAMETERS = (
 )
 _OUTPUT = (
     "A .zarr folder, written in chunks, the same command continues; or a .npz file, for what fits "
-    "in memory."
+    "in memory. Missing folders around it are made, and this is said."
 )
 
 
@@ -55,15 +55,17 @@ def featurize(
     plan = study.plan_features(dataset, model, chunk_bytes=chunk_bytes)
     terminal.notes(dataset.notes)
     print(plan.words(), flush=True)
+    folder = output.parent
+    made = "" if folder.exists() else f" (the folder {folder} was made)"
     try:
-        with terminal.ProgressBars() as bars:
+        with no_empty_folders(folder), terminal.ProgressBars() as bars:
             path = plan.write(output, progress=bars, **options)
     except KeyboardInterrupt:
         kept = output.suffix == ".zarr"
         words = "finished chunks are kept, the same command continues" if kept else "nothing kept"
         print(f"molkern: error: interrupted; {words}", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(f"written: {path}")
+    print(f"written: {path}{made}")
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

@@ -82,8 +82,9 @@ def _periodicity(structures: Structures, representations: Sequence[Any]) -> list
         if isinstance(model, molkern.CoulombMatrix | molkern.BagOfBonds)
     ]
     if blind:
+        see = "sees" if len(blind) == 1 else "see"
         notes.append(
-            f"periodic structures: {', '.join(blind)} see the atoms of one cell only, not their "
+            f"periodic structures: {', '.join(blind)} {see} the atoms of one cell only, not their "
             "images; acsf, ani-2x and soap see both"
         )
     return notes

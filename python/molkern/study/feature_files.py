@@ -62,15 +62,19 @@ class Output(ABC):
 
     def _require_same(self, found: dict[str, Any]) -> None:
         """Raise unless the attributes are those of these features."""
-        wanted = json.loads(json.dumps(self.attributes))
-        differ = [name for name in wanted if found.get(name) != wanted[name]]
+        differ = _differences(found, json.loads(json.dumps(self.attributes)))
         if differ:
-            name = differ[0]
-            values = f"{str(found.get(name))[:80]!r}, not {str(wanted[name])[:80]!r}"
             raise ValueError(
-                f"output: {self.path} holds other features ({name} is {values}); remove it, or "
+                f"output: {self.path} holds other features: {'; '.join(differ)}; remove it, or "
                 "name another output"
             )
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"output: cannot make the folder {folder}: {error.strerror}") from error
 
     def _require_space(self, n_bytes: int) -> None:
         free = shutil.disk_usage(self.path.parent).free
@@ -90,7 +94,7 @@ class ZarrOutput(Output):
     def begin(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
         """As `Output.begin`."""
         _zarr()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         if self.path.exists():
             self._check()
         else:
@@ -182,7 +186,7 @@ class NpzOutput(Output):
 
     def begin(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
         """As `Output.begin`."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         if self.path.exists():
             self._require_same(self._stored_attributes())
             return []
@@ -219,6 +223,39 @@ class NpzOutput(Output):
                 f"output: {self.path} exists and is no file of features ({error!r}); remove it, "
                 "or name another output"
             ) from error
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """What attributes say of features that are others than those wanted, in words."""
+    differ = [name for name in wanted if found.get(name) != wanted[name]]
+    words = []
+    if "representation" in differ:
+        words.append(_other_model(found.get("representation"), wanted["representation"]))
+    if "dataset" in differ:
+        words.append(f"the data are {found.get('dataset')!r}, not {wanted['dataset']!r}")
+    elif "structures_sha256" in differ or "file_sha256" in differ:
+        words.append(f"the data {wanted['dataset']!r} are not the same (SHA-256)")
+    for name, what in (("molkern", "molkern"), ("values_version", "the version of its numbers")):
+        if name in differ:
+            words.append(f"{what} was {found.get(name)}, not {wanted[name]}")
+    return words or [f"their {name} are others" for name in differ]
+
+
+def _other_model(found: Any, wanted: dict[str, Any]) -> str:
+    """Class, or the parameters that differ, of two representations."""
+    if not isinstance(found, dict) or found.get("class") != wanted["class"]:
+        old = found.get("class") if isinstance(found, dict) else found
+        return f"the representation is {old}, not {wanted['class']}"
+    old, new = found.get("parameters", {}), wanted["parameters"]
+    changed = [name for name in {**new, **old} if old.get(name) != new.get(name)]
+    each = (f"{name}={_cut(old.get(name))}, not {_cut(new.get(name))}" for name in changed)
+    return f"{wanted['class']} has {', '.join(each)}"
+
+
+def _cut(value: Any) -> str:
+    """A value for a message; long lists cut."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
 def output_for(

@@ -51,7 +51,8 @@ def featurize(
     output : str or Path
         ``.zarr``: a Zarr (version 3) folder, written chunk by chunk; what a killed run finished is
         kept, and the same call continues. ``.npz``: one file, written at the end, for what fits in
-        memory. Both are the same bytes for any executor and number of threads.
+        memory. Both are the same bytes for any executor and number of threads. Folders around it
+        that are missing are made.
     chunk_bytes : int, default=64 MiB
         Size of a chunk of whole rows, at least one row. Another size is another folder.
     executor : None, int, str, Executor or dask.distributed.Client, optional

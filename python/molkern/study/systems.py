@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import datasets
+from molkern.datasets.registry import ENTRIES
 from molkern.structures import Structures
 
 __all__ = ["default_systems", "diamond", "sizes_up_to", "water"]
@@ -127,12 +128,22 @@ def default_systems(max_atoms: int) -> tuple[dict[str, Structures], tuple[str, .
     try:
         molecules = datasets.load("large-structures").structures
     except (OSError, ValueError) as error:
-        notes.append(f"molecules: not found ({' '.join(str(error).split())})")
+        notes.append(_not_found(error))
     else:
         order = np.argsort(molecules.sizes, kind="stable")
         found["molecules"] = molecules[order[molecules.sizes[order] <= max_atoms]]
         notes.append(MOLECULES)
     return {name: systems for name, systems in found.items() if len(systems)}, tuple(notes)
+
+
+def _not_found(error: Exception) -> str:
+    """The first sentence of an error; a second one would advise a path, which is not taken here."""
+    why = " ".join(str(error).partition(". ")[0].split())
+    (file,) = ENTRIES["large-structures"].files
+    return (
+        f"molecules: not found ({why}); their file, {file.path}, belongs into the folder named by "
+        "MOLKERN_DATA"
+    )
 
 
 def _grid(m: int) -> npt.NDArray[np.float64]:
