@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import stored
-from molkern.report.scaling import MIN_SIZES
+from molkern.report.curves import MIN_SIZES
 from molkern.report.tradeoff import tradeoff as error_and_cost
 from molkern.study import Measurements, Result
 

@@ -71,7 +71,7 @@ def test_compare_writes_a_report(xyz, tmp_path, capsys):
     arguments = ["compare", xyz, "--property", "repulsion", "--unit", "eV", "--out", out, *FEW]
     assert cli.main(list(map(str, arguments))) == 0
     shown = capsys.readouterr()
-    assert "mine: 60 structures, repulsion in eV" in shown.out
+    assert "mine: 60 structures, repulsion (eV)" in shown.out
     assert "Bag of bonds, Laplacian" in shown.out
     assert "model 2 of 2: Coulomb matrix (sorted), laplacian" in shown.err
     for name in (

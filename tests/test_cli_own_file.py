@@ -36,7 +36,7 @@ def shown(capsys, *arguments, code=0):
 def test_report_of_500_molecules_in_one_command(tmp_path, capsys):
     write("mine.xyz", frames(500))
     words = shown(capsys, "mine.xyz", "--kernels", "laplacian", "--seeds", "0")
-    assert "mine: 500 structures, energy of unknown unit" in words
+    assert "mine: 500 structures, energy (unit unknown)" in words
     assert "Recommended: " in words
     folder = tmp_path / "molkern-report" / "mine"
     result, costs = Result.load(folder / "results.json"), Measurements.load(folder / "costs.json")

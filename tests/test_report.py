@@ -157,6 +157,35 @@ def test_sentences_say_who_wins_and_by_how_much():
     assert "29% less error (slope -0.50)" in third
 
 
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(0.7071, "the error of A with the Laplacian kernel falls by 29%; two sizes only."),
+     (1.2, "the error of A with the Laplacian kernel rises by 20%; two sizes only."),
+     (1.001, "the error of A with the Laplacian kernel stays the same; two sizes only.")],
+)  # fmt: skip
+def test_two_sizes_are_no_slope(factor, words):
+    some = rows(sizes=(100, 200))
+    for row in some:
+        mae = {"A": 1.0, "B": 3.0}[row["representation"]] + (row["kernel"] == "gaussian")
+        row["mae"] = mae * (factor if row["n_train"] == 200 else 1.0)
+    result = Result(tuple(some))
+    third = report.sentences(result)[2]
+    assert third == f"From 100 to 200 training structures {words}"
+    assert "exponent of the learning curve (from two sizes only)" in report.page(result)
+    assert "exponent of the learning curve<" in report.page(result_of())
+
+
+def test_ties_are_called_so():
+    some = rows()
+    for row in some:
+        row["mae"] = {"A": 2.0, "B": 2.01}[row["representation"]]
+        row["mae"] += row["kernel"] == "gaussian"
+        row["mae"] *= 1.0 + 0.0001 * (row["n_train"] == 100)  # a slope of nothing
+    _, second, third = report.sentences(Result(tuple(some)))[:3]
+    assert "Next comes B with the Laplacian kernel: 2.01 eV, the same within 0.5%;" in second
+    assert "twice as many training structures do not mean less error (slope -0.00)" in third
+
+
 def test_sentences_say_when_the_order_is_not_certain():
     some = rows()
     for row in some:

@@ -71,6 +71,22 @@ def test_recommendation_takes_the_cheaper_one_within_the_scatter():
     assert "2.00 eV of A with the Laplacian kernel, is within the scatter of the runs" in second
 
 
+def test_recommendation_calls_ties_so():
+    some = [row for row in rows() if row["kernel"] == "laplacian"]
+    for row in some:
+        row["mae"] = {"A": 2.0, "B": 2.001}[row["representation"]]
+    words = report.recommendation(Result(tuple(some)), costs_of())
+    assert words[1].endswith("for about the same error (2.00 eV).")
+    some = [row for row in rows() if row["representation"] == "A"]
+    for row in some:
+        row["mae"] = {"laplacian": 2.0, "gaussian": 1.99}[row["kernel"]] + 0.1 * row["fold"]
+    costs = costs_of()
+    for row in costs.rows:
+        row["seconds"] *= 0.99 if row["kernel"] == "laplacian" else 1.0
+    words = report.recommendation(Result(tuple(some)), costs)
+    assert words[1].endswith("is within the scatter of the runs, and costs about the same.")
+
+
 def test_recommendation_says_when_one_model_is_best_everywhere():
     some = [row for row in rows() if row["representation"] == "A"]
     words = report.recommendation(Result(tuple(some)), costs_of())

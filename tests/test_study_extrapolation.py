@@ -199,9 +199,9 @@ def test_rows_match_the_protocol_done_by_hand():
         np.testing.assert_allclose(row["mae_per_heavy_atom"], each.mean(), rtol=1e-4)
         assert (row["split"], row["n_test"], row["seed"]) == ("heavy_atoms:4", 16, 2)
     assert result.metadata["split"] == "heavy_atoms:4"
-    assert result.notes == (
+    assert result.notes[0] == (
         "split heavy_atoms:4: 64 structures of up to 4 heavy atoms to learn from, 16 of 5 to be "
-        "tested on",
+        "tested on"
     )
     mean = result.summary()["mae_per_heavy_atom"]
     np.testing.assert_allclose(mean, result.frame["mae_per_heavy_atom"])

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from molkern.datasets.units import unit_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -109,9 +111,8 @@ def describe(dataset: Dataset) -> None:
     """What is learnt from, before it takes time."""
     console = _console()
     target = dataset.default_target
-    unit = dataset.units[target]
-    stated = "of unknown unit" if unit == "unknown" else f"in {unit}"
-    words = f"{dataset.name}: {len(dataset)} structures, {target} {stated}"
+    unit = unit_words(dataset.units[target])
+    words = f"{dataset.name}: {len(dataset)} structures, {target} ({unit})"
     console.print(Text(words, style="bold"))
     notes(dataset.notes)
 
@@ -131,8 +132,7 @@ def show(result: Result, files: Sequence[Path], costs: Measurements | None = Non
     console = _console()
     rows = report.overview(result, costs).drop(columns=["RMSE", "Largest error"])
     columns = _fitting({name: [name, *rows[name]] for name in rows.columns}, console.width)
-    unit = result.frame["unit"].iloc[0]
-    unit = "unit unknown" if unit == "unknown" else unit
+    unit = unit_words(result.frame["unit"].iloc[0])
     title = f"Mean absolute error{beyond(result)}, {unit}"
     if rows["Model"].str.startswith(MARK).any():
         title += f"; {MARK}: recommended"

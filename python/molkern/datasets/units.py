@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["BOHR", "ENERGIES", "UNKNOWN", "conversion_factor", "length_factor", "unit_name"]
+__all__ = [
+    "BOHR",
+    "ENERGIES",
+    "UNKNOWN",
+    "conversion_factor",
+    "length_factor",
+    "unit_name",
+    "unit_words",
+]
 
 BOHR = 0.529177210544  # Å, CODATA 2022
 UNKNOWN = "unknown"
@@ -71,6 +79,19 @@ def unit_name(unit: str) -> str:
     if slash and energy.lower() in _ALIASES and length.lower() in _ALIASES:
         return f"{_ALIASES[energy.lower()]}/{_ALIASES[length.lower()]}"
     return text
+
+
+def unit_words(unit: str, *, after_number: bool = False) -> str:
+    """What a reader sees as the unit; in brackets where it stands after a number and is none.
+
+    Examples
+    --------
+    >>> unit_words("eV"), unit_words("unknown"), unit_words("unknown", after_number=True)
+    ('eV', 'unit unknown', '(unit unknown)')
+    """
+    if unit != UNKNOWN:
+        return unit
+    return "(unit unknown)" if after_number else "unit unknown"
 
 
 def conversion_factor(source: str, target: str) -> float:

@@ -10,6 +10,7 @@ from molkern.study.extrapolation import Extrapolation
 
 __all__ = [
     "KERNEL_NAMES",
+    "MIN_SIZES",
     "beyond",
     "check",
     "extrapolation",
@@ -22,6 +23,7 @@ __all__ = [
     "with_scatter",
 ]
 
+MIN_SIZES = 3  # through two points goes a line, whatever they are
 _ONE_VALUE = ("dataset", "property", "unit", "baseline", "split")
 KERNEL_NAMES = {
     "laplacian": "Laplacian",

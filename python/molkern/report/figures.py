@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from molkern.datasets.units import unit_words
 from molkern.report.curves import beyond, check, final, label, learnt_from, short
 from molkern.report.style import RC, Mark, marks, number_ticks, spread
 from molkern.study import Result
@@ -116,9 +117,8 @@ def log_axis(axes: Axes, which: str, low: float, high: float, ticks: Sequence[fl
 
 def error_axis(axes: Axes, table: pd.DataFrame, unit: str, tested_on: str = "") -> None:
     """A logarithmic axis for ``mae`` and ``mae_std`` of the table; ``tested_on``: see `beyond`."""
-    unit = "unit unknown" if unit == "unknown" else unit
     small = 8.0 if _size(axes)[1] > 3.0 else 7.0  # a longer label, and how high the axes are
-    words = f"Mean absolute error{tested_on} ({unit})"
+    words = f"Mean absolute error{tested_on} ({unit_words(unit)})"
     axes.set_ylabel(words, fontsize=small if tested_on else None)
     table = table[table["mae"] > 0]
     low, high = 0.5, 2.0

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from molkern.datasets.units import unit_words
 from molkern.report.curves import beyond
 from molkern.report.figures import learning_curves, saved
 from molkern.report.page import MARKED, TOTAL, page
@@ -78,11 +79,11 @@ def write(
 
 def _text(result: Result, costs: Measurements | None) -> str:
     """The table to read, with what is needed to understand it."""
-    unit = result.frame["unit"].iloc[0]
+    unit = unit_words(result.frame["unit"].iloc[0])
     parts = [f"# {result.frame['dataset'].iloc[0]}", *sentences(result, costs)]
     parts += [markdown(overview(result, costs))]
     error = f"mean absolute error{beyond(result)} ± standard deviation over the runs"
-    parts += [f"Errors in {unit}; N = ...: {error}."]
+    parts += [f"Errors ({unit}); N = ...: {error}."]
     if costs is not None:
         parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}. {MARKED}."]
         parts += [markdown(descriptors(costs)), f"Times are {measured_how(costs)}."]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from molkern.datasets.units import unit_words
 from molkern.report.curves import beyond, check, extrapolation, final
 from molkern.report.figures import learning_curves
 from molkern.report.style import INK, PAPER, RC
@@ -97,8 +98,9 @@ def _cost_parts(result: Result, costs: Measurements | None, unit: str) -> dict[s
         for name, prefix, narrow in (("cost_wide", "e", False), ("cost_narrow", "f", True)):
             figure = error_against_cost(result, costs, narrow=narrow)
             parts[name] = inline(figure, prefix, "Error against cost")
-        unit = "unit unknown" if unit == "unknown" else unit
-        words = f"The smallest error at each total cost, cheapest first. Error in {unit}; total: "
+        words = (
+            f"The smallest error ({unit_words(unit)}) at each total cost, cheapest first; total: "
+        )
         parts["front"] = (f"{words}{TOTAL}. {MARKED}", front_table(result, costs))
     sample = costs.metadata.get("n_sample")
     words = "Features of one structure, their size, and the time to compute them, to compute them "
@@ -124,12 +126,13 @@ def _parts(
 ) -> list[tuple[str, list[str]]]:
     """The table in two parts that fit on a screen, each with its heading."""
     columns = list(rows.columns)
-    unit = "unit unknown" if unit == "unknown" else unit
+    unit = unit_words(unit)
     sizes = [name for name in columns if name.startswith("N = ")]
     scatter = f" ± standard deviation over {runs} runs" if runs > 1 else ""
     marked = f". {MARKED}" if rows["Model"].str.startswith(MARK).any() else ""
     rest = [name for name in columns if name not in sizes]
     each = "mean absolute error for each heavy atom, " if "Per heavy atom" in rest else ""
+    few = " (from two sizes only)" if len(sizes) == 2 else ""
     times = "; time to train from structures, sigma and alpha given, and to predict one structure"
     return [
         (
@@ -139,7 +142,7 @@ def _parts(
         ),
         (
             f"At N = {largest}: {each}root mean square and largest error{tested_on} ({unit}); "
-            "exponent of the learning curve" + (times if "Train" in rest else ""),
+            f"exponent of the learning curve{few}" + (times if "Train" in rest else ""),
             rest,
         ),
     ]

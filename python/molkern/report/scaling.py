@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from molkern.report.curves import MIN_SIZES
 from molkern.report.figures import inches, log_axis, saved
 from molkern.report.page import inline, template
 from molkern.report.style import RC, marks, number_ticks
@@ -25,7 +26,6 @@ from molkern.study import Measurements
 __all__ = ["scaling_figure", "scaling_sentences", "scaling_table", "write_scaling"]
 
 _OPERATIONS = {"values": "", "vjp": ", gradient"}
-MIN_SIZES = 3  # through two points goes a line, whatever they are
 LINEAR = 1.15  # what counts as linear: caches and noise leave nothing exact
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from molkern.datasets.units import unit_words
 from molkern.report.curves import (
     KERNEL_NAMES,
+    MIN_SIZES,
     beyond,
     check,
     extrapolation,
@@ -23,7 +25,7 @@ from molkern.report.tradeoff import recommendation, seconds
 from molkern.study import Measurements, Result
 from molkern.study.result import ORIGIN
 
-__all__ = ["facts", "measured_how", "origin", "sentences", "unit_words"]
+__all__ = ["facts", "measured_how", "origin", "sentences"]
 
 FEW = 50  # test structures, below which an order of models means little
 _BASELINES = {
@@ -32,11 +34,6 @@ _BASELINES = {
     "elements": "a linear function of the counts of elements, fitted on the training set, is "
     "subtracted before learning",
 }
-
-
-def unit_words(unit: str) -> str:
-    """The unit to stand after a number."""
-    return "(unit unknown)" if unit == "unknown" else unit
 
 
 def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
@@ -62,7 +59,7 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     """
     frame = check(result)
     rows = final(result)
-    best, unit = rows.iloc[0], unit_words(frame["unit"].iloc[0])
+    best, unit = rows.iloc[0], unit_words(frame["unit"].iloc[0], after_number=True)
     words = [_first(result, best, unit, several=len(rows) > 1)]
     if len(rows) > 1:
         words.append(_comparison(result, rows, unit))
@@ -102,7 +99,9 @@ def _comparison(result: Result, rows: pd.DataFrame, unit: str) -> str:
         return f"{_name(second)} is as good, to three digits: {short(second['mae'])} {unit}."
     if best["mae"] > 0:
         ratio = second["mae"] / best["mae"]
-        size = f", {ratio:.1f} times as much" if ratio >= 1.5 else f", {ratio - 1:.0%} more"
+        more = f"{ratio - 1:.0%}"
+        size = ", the same within 0.5%" if more == "0%" else f", {more} more"
+        size = f", {ratio:.1f} times as much" if ratio >= 1.5 else size
     else:
         size = ""
     text = f"Next comes {_name(second)}: {short(second['mae'])} {unit}{size}"
@@ -117,8 +116,20 @@ def _gain(result: Result, best: pd.Series) -> list[str]:
     slope = result.slope(best["representation"], best["kernel"])
     if math.isnan(slope):
         return []
-    change = 1.0 - 2.0**slope
-    effect = f"mean {change:.0%} less error" if change > 0 else "do not mean less error"
+    table = result.summary()
+    same = (table[["representation", "kernel"]] == best[["representation", "kernel"]]).all(axis=1)
+    own = table[same & (table["mae"] > 0)].sort_values("n_train")
+    if len(own) < MIN_SIZES:
+        low, high = own.iloc[0], own.iloc[-1]
+        change = f"{abs(1.0 - high['mae'] / low['mae']):.0%}"
+        effect = f"falls by {change}" if high["mae"] < low["mae"] else f"rises by {change}"
+        return [
+            f"From {low['n_train']} to {high['n_train']} training structures the error of "
+            f"{_name(best)} {'stays the same' if change == '0%' else effect}; two sizes only."
+        ]
+    less = f"{1.0 - 2.0**slope:.0%}"
+    nothing = slope >= 0 or less == "0%"
+    effect = "do not mean less error" if nothing else f"mean {less} less error"
     return [f"For {_name(best)}, twice as many training structures {effect} (slope {slope:.2f})."]
 
 
@@ -178,12 +189,11 @@ def facts(result: Result, costs: Measurements | None = None) -> list[tuple[str, 
     """
     frame, about = check(result), result.metadata
     first = frame.iloc[0]
-    unit = first["unit"] if first["unit"] != "unknown" else "unknown: none was stated"
     n_test = sorted(set(frame["n_test"].astype(int)))
     tests = str(n_test[0]) if len(n_test) == 1 else f"{n_test[0]} to {n_test[-1]}"
     pairs = [
         ("Data", _data(first, about)),
-        ("Property", f"{first['property']}, unit {unit}"),
+        ("Property", f"{first['property']} ({unit_words(first['unit'])})"),
         ("Baseline", f"{first['baseline']} – {_BASELINES.get(first['baseline'], '')}".rstrip(" –")),
         ("Runs", f"{_runs(frame)}; {tests} test structures in each, never trained on"),
         ("Split", _split(result)),

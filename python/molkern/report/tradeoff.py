@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from molkern.datasets.units import unit_words
 from molkern.report.curves import (
     KERNEL_NAMES,
     beyond,
@@ -103,8 +104,7 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     table = tradeoff(result, costs)
     if not len(table):
         return []
-    unit = str(result.frame["unit"].iloc[0])
-    unit = "(unit unknown)" if unit == "unknown" else unit
+    unit = unit_words(str(result.frame["unit"].iloc[0]), after_number=True)
     best = table.loc[table["mae"].idxmin()]
     take = recommended(table)
     words = [
@@ -113,25 +113,32 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
         f"{seconds(take['train'])} to train, {seconds(take['predict'])} to predict a structure."
     ]
     if (take[_KEY] != best[_KEY]).any():
+        more = _times(best["total"] / take["total"], "as much", "about the same")
         words.append(
             f"The smallest error, {short(best['mae'])} {unit} of {_name(best)}, is within the "
-            f"scatter of the runs, and costs {best['total'] / take['total']:.1f} times as much."
+            f"scatter of the runs, and costs {more}."
         )
     front = table[table["on_front"]]
     cheaper = front[(front["total"] <= take["total"] / 2) & (front["mae"] <= 2 * take["mae"])]
     if len(cheaper):
         other = cheaper.sort_values("total").iloc[0]
-        times = other["mae"] / take["mae"]
+        error = _times(other["mae"] / take["mae"], "the error", "about the same error")
         words.append(
             f"If the recommended one is too slow: {_name(other)}, {other['n_train']} training "
             f"structures, needs {seconds(other['total'])} instead of {seconds(take['total'])} "
-            f"to train and to predict {N_PREDICTED} structures, for {times:.1f} times the error "
+            f"to train and to predict {N_PREDICTED} structures, for {error} "
             f"({short(other['mae'])} {unit})."
         )
     same = (front[_KEY[:2]] == list(take[_KEY[:2]])).all(axis=None)
     if same and table.groupby(_KEY[:2]).ngroups > 1:
         words.append("At no cost that was measured does another model have a smaller error.")
     return words
+
+
+def _times(ratio: float, words: str, same: str) -> str:
+    """A ratio before words; other words where it is 1 in the digits shown."""
+    number = f"{ratio:.1f}"
+    return same if number == "1.0" else f"{number} times {words}"
 
 
 def front_table(result: Result, costs: Measurements) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets import Dataset
+from molkern.datasets.units import unit_words
 from molkern.elements import symbol_of
 from molkern.structures import Structures
 
@@ -160,8 +161,8 @@ class Extrapolation:
                 f"split {self}: {len(train)} structures of {self.learnt_from} to learn from, "
                 f"{len(test)} of {above} to be tested on"
             )
-        energy, unit = _above_lowest(data, name), data.units[name]
-        unit = "(unit unknown)" if unit == "unknown" else unit
+        energy = _above_lowest(data, name)
+        unit = unit_words(data.units[name], after_number=True)
         least, most = energy[test].min(), energy[test].max()
         n_molecules = len(np.unique(molecules_of(data)[test]))
         return (
