@@ -40,6 +40,18 @@ def result_of(notes=(), **options):
     return Result(tuple(rows(**options)), tuple(notes), metadata)
 
 
+def words_cut(figure):
+    """Words beside axes, and numbers at them, that are not inside the figure."""
+    figure.draw_without_rendering()
+    edges = figure.bbox.padded(0.05 * figure.dpi)  # for rounding in fonts
+    texts = [text for axes in figure.axes if axes.axison for axis in (axes.xaxis, axes.yaxis)
+             for text in (axis.label, *axis.get_ticklabels())]  # fmt: skip
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
+    assert len(boxes) > 8
+    return [words for words, box in boxes
+            if box.x0 < 0 or box.x1 > edges.x1 or box.y0 < 0 or box.y1 > edges.y1]  # fmt: skip
+
+
 class Collector(HTMLParser):
     """Tags, attributes and visible text of a page; fails on tags that do not match."""
 

@@ -28,7 +28,8 @@ window.addEventListener("load", () => {
     lines: shown.map(s => s.querySelectorAll("path").length),
     tables: [...document.querySelectorAll(".scroll")].map(t => [t.clientWidth, t.scrollWidth]),
     rows: document.querySelectorAll("tbody tr").length,
-    cells: [...document.querySelectorAll("td")].map(c => [c.clientWidth, c.scrollWidth]),
+    heads: [...document.querySelectorAll("th")].map(c => c.innerText),
+    cells: [...document.querySelectorAll("th, td")].map(c => [c.clientWidth, c.scrollWidth]),
     fonts: Math.min(...[...document.querySelectorAll("p, td, th, dd, li, figcaption")]
       .map(e => parseFloat(getComputedStyle(e).fontSize))),
   };
@@ -99,6 +100,8 @@ def test_page_is_complete_and_fits(name, n_charts, width, chromium, pages, tmp_p
     for inside, needed in found["cells"]:
         assert needed <= inside + 1
     assert found["fonts"] >= 11
+    heads = [" ".join(words.split()) for words in found["heads"]]
+    assert ("N = 1600" in heads) == (name != "scaling")
 
 
 def test_an_error_on_the_console_is_seen(chromium, pages, tmp_path):

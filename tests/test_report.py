@@ -12,7 +12,7 @@ from molkern import report
 from molkern.report.curves import check, final, microseconds, short, wins
 from molkern.report.style import marks, number_ticks, spread
 from molkern.study import Result
-from report_results import Collector, result_of, rows
+from report_results import Collector, costs_of, result_of, rows, words_cut
 
 
 def test_figures_show_the_means():
@@ -77,6 +77,16 @@ def test_zero_and_huge_scatter_can_be_drawn():
     result = Result(tuple(some), (), {"n_structures": 10})
     report.learning_curves(result).draw_without_rendering()
     assert "0 eV" in report.sentences(result)[0]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("factor", [1e-4, 1.0, 1e4])
+def test_words_of_the_axes_are_inside(factor, narrow):
+    result = result_of(unit="unknown")
+    for row in result.rows:
+        row["mae"] *= factor
+    assert words_cut(report.learning_curves(result, narrow=narrow)) == []
+    assert words_cut(report.error_against_cost(result, costs_of(), narrow=narrow)) == []
 
 
 def test_drawing_leaves_the_settings_alone():

@@ -5,7 +5,7 @@ import pytest
 
 from molkern import report
 from molkern.study import Measurements
-from report_results import Collector
+from report_results import Collector, words_cut
 
 
 def measurements(operations=("values",)):
@@ -38,6 +38,19 @@ def test_sentences_say_what_is_linear():
         "Global: the time grows with the power 2.50 of the number of atoms; 10000 atoms (water) "
         "take 10.0 s, 1.00 ms for each."
     )
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_words_of_the_axes_are_inside(factor, narrow):
+    found = measurements()
+    for row in found.rows:
+        row["seconds"] *= factor
+    figure = report.scaling_figure(found, narrow=narrow)
+    assert words_cut(figure) == []
+    ticks = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    expected = {1e-3: "0.001 µs", 1.0: "1 µs", 1e3: "1 ms"}
+    assert ticks[0] == expected[factor]
 
 
 def test_small_systems_have_no_exponent():

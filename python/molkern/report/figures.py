@@ -20,7 +20,7 @@ from molkern.report.curves import beyond, check, final, label, learnt_from, shor
 from molkern.report.style import RC, Mark, marks, number_ticks, spread
 from molkern.study import Result
 
-__all__ = ["error_axis", "inches", "learning_curves", "log_axis", "saved"]
+__all__ = ["error_axis", "inches", "keep_inside", "learning_curves", "log_axis", "saved"]
 
 Marks = dict[tuple[str, str], Mark]
 
@@ -60,6 +60,7 @@ def learning_curves(result: Result, *, narrow: bool = False) -> Figure:
         axes.set_xlabel(f"Training structures N{learnt_from(result)}")
         error_axis(axes, table, str(result.frame["unit"].iloc[0]), beyond(result))
         _names(axes, side, final(result), style, narrow=narrow)
+        keep_inside([axes])
     return figure
 
 
@@ -91,6 +92,18 @@ def inches(figure: Figure, box: tuple[float, float, float, float]) -> Axes:
     """New axes at (left, bottom, width, height) in inches."""
     width, height = figure.get_size_inches()
     return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+
+
+def keep_inside(panels: Sequence[Axes]) -> None:
+    """Take from the left of axes what the words beside them lack; they would be cut."""
+    figure = cast(Figure, panels[0].get_figure())
+    figure.draw_without_rendering()
+    width = figure.get_size_inches()[0] * figure.dpi
+    for axes in panels:
+        lacking = 0.01 - axes.yaxis.label.get_window_extent().x0 / width
+        if axes.get_ylabel() and lacking > 0:
+            box = axes.get_position()
+            axes.set_position((box.x0 + lacking, box.y0, box.width - lacking, box.height))
 
 
 def _errorbar(axes: Axes, x: Any, part: pd.DataFrame, style: Mark) -> None:

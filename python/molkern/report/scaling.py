@@ -25,6 +25,7 @@ from molkern.study import Measurements
 
 __all__ = ["scaling_figure", "scaling_sentences", "scaling_table", "write_scaling"]
 
+_LEFT = 0.85  # inches; for the words of the axis of times
 _OPERATIONS = {"values": "", "vjp": ", gradient"}
 LINEAR = 1.15  # what counts as linear: caches and noise leave nothing exact
 
@@ -85,11 +86,11 @@ def _canvas(n_panels: int, n_names: int, narrow: bool) -> tuple[Figure, list[Axe
         key = 0.2 * n_names + 0.25
         figure = Figure(figsize=(3.9, key + 3.1 * n_panels))
         places = [key + 3.1 * k + 0.5 for k in reversed(range(n_panels))]
-        return figure, [inches(figure, (0.75, bottom, 3.0, 2.3)) for bottom in places]
+        return figure, [inches(figure, (_LEFT, bottom, 3.75 - _LEFT, 2.3)) for bottom in places]
     key = 0.2 * -(-n_names // 3) + 0.25
     figure = Figure(figsize=(7.8, key + 3.7))
-    step = (7.8 - 0.75) / n_panels
-    boxes = [(0.75 + step * k, key + 0.5, step - 0.15, 2.9) for k in range(n_panels)]
+    step = (7.8 - _LEFT) / n_panels
+    boxes = [(_LEFT + step * k, key + 0.5, step - 0.15, 2.9) for k in range(n_panels)]
     return figure, [inches(figure, box) for box in boxes]
 
 
@@ -105,8 +106,16 @@ def _draw(axes: Axes, part: pd.DataFrame, everything: pd.DataFrame, style: Any) 
     log_axis(axes, "x", first, last, number_ticks(first, last)[:: 2 if last / first > 3e3 else 1])
     ticks = number_ticks(bottom, top)
     log_axis(axes, "y", bottom, top, ticks if len(ticks) < 9 else ticks[::2])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _round_time(value)))
     axes.grid(False)
+
+
+def _round_time(value: float) -> str:
+    """A round time in few letters."""
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if value < limit:
+            return f"{value * factor:.10g} {unit}"
+    return f"{value:.10g} s"
 
 
 def scaling_sentences(measurements: Measurements) -> list[str]:

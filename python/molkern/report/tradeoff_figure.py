@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from molkern.report.curves import beyond, label
-from molkern.report.figures import error_axis, inches, log_axis
+from molkern.report.figures import error_axis, inches, keep_inside, log_axis
 from molkern.report.style import INK, RC, marks, number_ticks
 from molkern.report.tradeoff import N_PREDICTED, tradeoff
 from molkern.study import Measurements, Result
@@ -68,6 +68,7 @@ def error_against_cost(result: Result, costs: Measurements, *, narrow: bool = Fa
             bbox_to_anchor=(0.01, 0.0), ncols=1 if narrow else 2, frameon=False, fontsize=8.0,
             handlelength=3.2, borderaxespad=0.2,
         )  # fmt: skip
+        keep_inside(panels)
     return figure
 
 
