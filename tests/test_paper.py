@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import molkern as mk
 
 pd = pytest.importorskip("pandas")
-pytest.importorskip("matplotlib")
+matplotlib = pytest.importorskip("matplotlib")
 
 PAPER = Path(__file__).parents[1] / "paper"
 if not PAPER.is_dir():
@@ -216,6 +217,31 @@ def test_figures_of_committed_results(paper):
             assert (sources.BUILD / f"{name}.{form}").read_bytes().startswith(start)
     drawn = {path.stem for path in sources.BUILD.glob("*.pdf")}
     assert drawn == made(paper, NEEDS, figures)
+
+
+def test_numbers_at_axes_are_apart(paper):
+    sources, style = paper("sources"), paper("figures.style")
+    for name in paper("figures.__main__").FIGURES:
+        try:
+            with matplotlib.rc_context(style.RC):
+                figure = paper(f"figures.{name}").draw()
+                figure.draw_without_rendering()
+        except sources.Missing:
+            continue
+        space = 0.02 * figure.dpi
+        boxes = []
+        for axes in figure.axes:
+            for tick in (*axes.xaxis.get_major_ticks(), *axes.yaxis.get_major_ticks()):
+                if tick.label1.get_visible() and tick.label1.get_text():
+                    boxes.append((tick.label1.get_text(), tick.label1.get_window_extent()))
+        assert len(boxes) > 5
+        for (first, box), (second, other) in itertools.combinations(boxes, 2):
+            assert not box.padded(space).overlaps(other.padded(space)), (name, first, second)
+        for words, box in boxes:  # under the axes it belongs to, not under its neighbour
+            below = [
+                axes for axes in figure.axes if axes.bbox.x0 < box.x1 and box.x0 < axes.bbox.x1
+            ]
+            assert len({round(axes.bbox.x0) for axes in below}) <= 1, (name, words)
 
 
 def test_tables_of_committed_results(paper):

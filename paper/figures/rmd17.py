@@ -35,7 +35,7 @@ def draw() -> Figure:
     with rc_context(style.RC):
         figure = Figure(figsize=(style.PAGE, 4.6))
         panels = figure.subplots(2, 5, sharex=True, sharey=True).ravel()
-        figure.subplots_adjust(0.074, 0.235, 0.984, 0.955, wspace=0.06, hspace=0.16)
+        figure.subplots_adjust(0.074, 0.235, 0.984, 0.955, wspace=0.1, hspace=0.16)
         entries = []
         for place, (axes, molecule) in enumerate(zip(panels, MOLECULES, strict=True)):
             table = tables.get(f"rmd17-{molecule}")
@@ -52,6 +52,7 @@ def draw() -> Figure:
             axes.set_ylabel("" if place % 5 else "Error (kcal/mol)")
             axes.set_xticks([size for size in TICKS if size <= everything["n_train"].max()])
             axes.tick_params(left=place % 5 == 0, bottom=place > 4)
+            axes.tick_params("x", labelsize=6.3)  # 500 and 1000 are close
         last = value["name"]
         style.legend(figure, sorted(entries, key=lambda entry: entry[0] == last), ncols=3)
     return figure
