@@ -17,7 +17,7 @@ import numpy.typing as npt
 from molkern import cuda
 from molkern.structures import Structures
 
-__all__ = ["Place", "deliver", "in_pieces", "place_of", "require_apart", "taken"]
+__all__ = ["Place", "deliver", "in_pieces", "library_of", "place_of", "require_apart", "taken"]
 
 # DLPack's number of CUDA devices.
 _CUDA = 2
@@ -76,7 +76,7 @@ def place_of(device: str | None, **arrays: Any) -> Place | None:
             raise ValueError(f"{name}: expected an array on device {wanted}, found {number}")
         wanted = number
     first = next(iter(given[name] for name in numbers), None)
-    return Place(cuda.extension(), wanted or 0, _stream_of(first), _library_of(first))
+    return Place(cuda.extension(), wanted or 0, _stream_of(first), library_of(first))
 
 
 def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
@@ -90,7 +90,7 @@ def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
     if _number(array, module.device_kind) is None:
         host = np.ascontiguousarray(array, dtype=dtype)
         return module.upload(host, place.device, place.stream)
-    if _library_of(array) == "torch":
+    if library_of(array) == "torch":
         array = array.detach()
     # DLPack has no 0: 1 is the default stream. The emulation has no streams.
     options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
@@ -160,7 +160,8 @@ def _wanted(device: str) -> int:
     return k
 
 
-def _library_of(array: Any) -> str:
+def library_of(array: Any) -> str:
+    """``"torch"``, ``"cupy"``, ``"jax"``, or empty for arrays of no known library."""
     if array is None:
         return ""
     name = type(array).__module__.partition(".")[0]
@@ -170,7 +171,7 @@ def _library_of(array: Any) -> str:
 
 def _stream_of(array: Any) -> int:
     """The stream on which the library of an array works now."""
-    library = _library_of(array)
+    library = library_of(array)
     if library == "torch" and array.is_cuda:
         return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
     if library == "cupy":

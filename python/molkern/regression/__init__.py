@@ -1,6 +1,7 @@
 """Kernel ridge regression: baselines, choice of parameters, fit and prediction."""
 
 from molkern.regression.baseline import BASELINES, Baseline, fit_baseline
+from molkern.regression.device import DeviceKernelRidge
 from molkern.regression.kernel_ridge import KernelRidge
 from molkern.regression.linear import predict_in_blocks, solve
 from molkern.regression.similarity import KERNELS, Similarity
@@ -11,6 +12,7 @@ __all__ = [
     "DEFAULT_ALPHAS",
     "KERNELS",
     "Baseline",
+    "DeviceKernelRidge",
     "KernelRidge",
     "Similarity",
     "Tuned",
