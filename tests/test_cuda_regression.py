@@ -30,7 +30,7 @@ def test_equal_to_the_host(emulated, data, kernel, targets):
 
 def test_errors(emulated, data):
     X, y = map(torch.tensor, data)
-    with pytest.raises(ValueError, match='kernel: expected "gaussian" or "laplacian", found "lin'):
+    with pytest.raises(ValueError, match='kernel: expected "gaussian" or "laplacian", found'):
         DeviceKernelRidge("linear", sigma=1.0)
     with pytest.raises(ValueError, match="sigma: expected"):
         DeviceKernelRidge(sigma=0)
