@@ -32,8 +32,6 @@ KEYS = dict(
 KERNELS = {"laplacian": "", "gaussian": "-gaussian", "local.gaussian": ""}
 # Models whose only kernel is the Gaussian one.
 OF_ATOMS = ("acsf", "aev", "soap", "local")
-# A run whose error falls by less from 500 to 1000 frames has not found a width: see the text.
-FALLS = 0.1
 
 
 def key(representation: str, kernel: str) -> str:
@@ -127,20 +125,20 @@ def clearly_best(table: pd.DataFrame) -> tuple[str, str] | None:
 
 def at_limits() -> Pairs:
     """Where the choice of parameters ended at a limit: see the text on the search."""
-    yield "rmd17/falls", f"{100 * FALLS:.0f}"
     for data, parts in sources.results("rmd17").items():
         frame = parts[0].frame
-        model = ("Coulomb matrix (unsorted)", "gaussian")
-        runs = frame.set_index(["representation", "kernel", "n_train", "fold"])["mae"].sort_index()
-        stayed = runs[(*model, 1000)] > (1 - FALLS) * runs[(*model, 500)]
-        yield f"{data}/unsorted-gaussian/stayed", str(stayed.sum())
-        yield f"{data}/runs", str(len(stayed))
+        last = frame[frame["n_train"] == frame["n_train"].max()]
+        for model, part in last.groupby(["representation", "kernel"]):
+            widths = ", ".join(f"{sigma:g}" for sigma in sorted(part["sigma"]))
+            yield f"{data}/{key(*model)}/widths", widths
     for group in ("qm9", "qm9-gap", "qm9-mu"):
         for parts in sources.results(*GROUPS[group]).values():
             frame = pd.concat([part.frame for part in parts])
             bags = frame[frame["representation"] == "Bag of bonds"]
             largest = int((bags["alpha"] >= max(DEFAULT_ALPHAS)).sum())
             yield f"{group}/bags/largest-alpha", f"{largest} of {len(bags)}"
+            above = int((bags["alpha"] > 1e-3).sum())
+            yield f"{group}/bags/alpha-above", f"{above} of {len(bags)}"
 
 
 def beyond() -> Pairs:

@@ -362,3 +362,21 @@ def test_latex_words(paper):
     assert latex.error(2.4813, 0.1237) == r"2.48\,$\pm$\,0.12"
     assert latex.number(-0.45678) == r"\textminus{}0.457"
     assert latex.number(float("nan")) == "--"
+
+
+def test_tables_of_the_readme_are_of_the_results(paper):
+    made = paper("make_readme")
+    text = made.README.read_text(encoding="utf-8")
+    assert made.written(text) == text
+    assert text.count("<!-- errors: ") == len(made.TABLES)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.05041, "0.0504"), (0.0996, "0.0996"), (0.7712, "0.771"), (0.99961, "1.00"), (2.343, "2.34"),
+     (9.9961, "10.0"), (12.84, "12.8"), (99.61, "100"), (585.4, "585")],
+)  # fmt: skip
+def test_three_digits(paper, value, words):
+    cell = paper("make_readme").cell
+    assert cell(value) == words
+    assert cell(value, value).split(" ± ") == [words, words]

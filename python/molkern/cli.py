@@ -324,6 +324,7 @@ def info() -> None:
     from molkern.datasets import cache
 
     facts = {**molkern.build_info(), "python": sys.version.split()[0]}
+    facts["cuda"] = ", ".join(molkern.cuda.devices()) or molkern.cuda.reason()
     facts["numpy"] = importlib.metadata.version("numpy")
     facts["MOLKERN_DATA"] = os.environ.get("MOLKERN_DATA") or "not set"
     try:
