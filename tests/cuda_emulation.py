@@ -60,7 +60,7 @@ def _build(target):
     import pybind11
 
     include = [f"-isystem{pybind11.get_include()}", f"-isystem{sysconfig.get_path('include')}"]
-    define = [f'-DMOLKERN_VERSION="{mk.__version__}"', "-DMOLKERN_ISA=device"]
+    define = [f'-DMOLKERN_VERSION="{mk.__version__}"', "-DMOLKERN_ISA=device", "-DMOLKERN_ONE_LANE"]
     include += [f"-I{ROOT / 'cpp/include'}", f"-I{ROOT / 'cpp'}"]
     options = [*FLAGS, *WARNINGS, *define, *include, *shlex.split(os.environ.get("CXXFLAGS", ""))]
     with tempfile.TemporaryDirectory() as work:

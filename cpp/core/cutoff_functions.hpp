@@ -2,6 +2,7 @@
 // it without a square root.
 #pragma once
 
+#include "core/device.hpp"
 #include "core/exp.hpp"
 #include "core/inverse_sqrt.hpp"
 #include "core/simd.hpp"
@@ -27,9 +28,9 @@ constexpr double cosine_coefficient(int k) noexcept {
 
 /// (1 + cos(pi r / r_cut)) / 2 = cos(pi r / (2 r_cut))^2 for u = r^2 / r_cut^2; slope by u.
 template <bool derivative>
-inline CutoffValue cutoff_cosine(Vector<double> u) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue cutoff_cosine(Vector<double> u) noexcept {
     Vector<double> c = broadcast(cosine_coefficient(cosine_degree)), d{};
-#pragma GCC unroll 16
+    MOLKERN_UNROLL
     for (int k = cosine_degree - 1; k >= 0; --k) {
         if (derivative) d = d * u + c;
         c = c * u + cosine_coefficient(k);
@@ -39,7 +40,7 @@ inline CutoffValue cutoff_cosine(Vector<double> u) noexcept {
 
 /// tanh(1 - r / r_cut)^3; slope by u.
 template <bool derivative>
-inline CutoffValue cutoff_tanh3(Vector<double> u) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue cutoff_tanh3(Vector<double> u) noexcept {
     const Vector<double> inverse = inverse_sqrt(u);
     const Vector<double> y = u < 1.0 ? 1.0 - u * inverse : Vector<double>{};
     const Vector<double> e = exp_negative<double>(-2.0 * y);
@@ -51,7 +52,7 @@ inline CutoffValue cutoff_tanh3(Vector<double> u) noexcept {
 /// 1 - 10 x^3 + 15 x^4 - 6 x^5 for x = r / r_cut (Singraber, Behler, Dellago 2019,
 /// doi:10.1021/acs.jctc.8b00770), in a form that does not cancel near 1; slope by u.
 template <bool derivative>
-inline CutoffValue cutoff_polynomial(Vector<double> u) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue cutoff_polynomial(Vector<double> u) noexcept {
     const Vector<double> x = u * inverse_sqrt(u);
     const Vector<double> y = 1.0 - x, y2 = y * y;
     return {y2 * y * (1.0 + x * (3.0 + 6.0 * x)), derivative ? -15.0 * x * y2 : x};
@@ -60,8 +61,8 @@ inline CutoffValue cutoff_polynomial(Vector<double> u) noexcept {
 /// r2 is the squared distance; inverse_r2_cut is 1 / r_cut^2. Without derivative the slope is
 /// meaningless.
 template <bool derivative>
-inline CutoffValue cutoff(CutoffFunction function, Vector<double> r2,
-                          double inverse_r2_cut) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue cutoff(CutoffFunction function, Vector<double> r2,
+                                              double inverse_r2_cut) noexcept {
     // Two neighbours of an atom may coincide where only some atoms are centres.
     constexpr double least = nearest_distance * nearest_distance;
     const Vector<double> u = (r2 < least ? broadcast(least) : r2) * inverse_r2_cut;

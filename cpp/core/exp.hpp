@@ -1,10 +1,28 @@
 // exp(x) for x <= 0, lane by lane. std::exp does not vectorise without -ffast-math.
 #pragma once
 
+#include <cmath>
+
+#include "core/device.hpp"
 #include "core/simd.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
+
+constexpr double log2_e = 1.4426950408889634;
+
+#if defined(MOLKERN_ONE_LANE)
+
+template <typename Real>
+MOLKERN_HOST_DEVICE inline Real exp_negative(Real x) noexcept {
+    return std::exp(x);
+}
+
+MOLKERN_HOST_DEVICE inline double exp2_product(double a, double b) noexcept {
+    return std::exp2(a * b);
+}
+
+#else
 
 template <typename Real>
 struct ExpConstants;
@@ -48,8 +66,6 @@ struct ExpConstants<float> {
     static constexpr float smallest = -87.0f;
 };
 
-constexpr double log2_e = 1.4426950408889634;
-
 /// 2^n with the n that `shifted` holds in its low bits, with the bias: moved into the exponent.
 template <typename Real>
 inline Vector<Real> power_of_two(Vector<Real> shifted) noexcept {
@@ -65,7 +81,7 @@ inline Vector<Real> exp_negative(Vector<Real> x) noexcept {
     const Vector<Real> n = shifted - C::round;
     const Vector<Real> r = (x - n * C::ln2_high) - n * C::ln2_low;
     Vector<Real> p = broadcast(C::coefficients[C::degree]);
-#pragma GCC unroll 16
+    MOLKERN_UNROLL
     for (int k = C::degree - 1; k >= 0; --k) p = p * r + C::coefficients[k];
     return x < C::smallest ? Vector<Real>{} : p * power_of_two<Real>(shifted);
 }
@@ -85,10 +101,12 @@ inline Vector<double> exp2_product(Vector<double> a, Vector<double> b) noexcept 
     const Vector<double> shifted = a * b + C::round;
     const Vector<double> f = a * b - (shifted - C::round);
     Vector<double> p = broadcast(exp2_coefficient(C::degree));
-#pragma GCC unroll 16
+    MOLKERN_UNROLL
     for (int k = C::degree - 1; k >= 0; --k) p = p * f + exp2_coefficient(k);
     return shifted < C::round - 1021.0 ? Vector<double>{} : p * power_of_two<double>(shifted);
 }
+
+#endif
 
 }  // namespace MOLKERN_ISA
 }  // namespace molkern

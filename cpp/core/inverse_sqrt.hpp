@@ -1,9 +1,12 @@
 // 1 / sqrt(x), lane by lane, for normal positive x.
 #pragma once
 
+#include <cmath>
+
+#include "core/device.hpp"
 #include "core/simd.hpp"
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MOLKERN_ONE_LANE)
 #include <immintrin.h>
 #endif
 
@@ -14,8 +17,12 @@ inline namespace MOLKERN_ISA {
 ///
 /// With AVX-512: the 14-bit estimate and two Newton steps, 2.6 times as fast as the square root
 /// and the division (which occupy the divider for 43 cycles a vector on Zen 4).
-inline Vector<double> inverse_sqrt(Vector<double> x) noexcept {
-#if defined(__AVX512F__)
+MOLKERN_HOST_DEVICE inline Vector<double> inverse_sqrt(Vector<double> x) noexcept {
+#if defined(__CUDA_ARCH__)
+    return rsqrt(x);
+#elif defined(MOLKERN_ONE_LANE)
+    return 1.0 / std::sqrt(x);
+#elif defined(__AVX512F__)
     // The zero-masking form: the plain one makes GCC 12 warn of its own undefined operand.
     Vector<double> y = (Vector<double>)_mm512_maskz_rsqrt14_pd(0xff, (__m512d)x);
     for (int step = 0; step < 2; ++step) {

@@ -1,19 +1,38 @@
 // Vectors as wide as the level's registers, by the compiler's vector extension (GCC, Clang).
 // Arithmetic, comparison and `mask ? a : b` work lane by lane; no lane sees another.
+// With MOLKERN_ONE_LANE, for the threads of a device, they are numbers.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(MOLKERN_ONE_LANE)
 #include <immintrin.h>
 #endif
 
+#include "core/device.hpp"
 #include "molkern/isa.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
+
+#if defined(MOLKERN_ONE_LANE)
+
+template <typename Real>
+using Vector = Real;
+template <typename Real>
+using Mask = std::int64_t;
+
+template <typename Real>
+constexpr std::size_t lanes = 1;
+
+template <typename Real>
+MOLKERN_HOST_DEVICE inline Real broadcast(Real value) noexcept {
+    return value;
+}
+
+#else
 
 #if defined(__AVX512F__)
 constexpr std::size_t vector_bytes = 64;
@@ -113,6 +132,8 @@ inline Real sum(Vector<Real> v) noexcept {
     for (std::size_t k = 1; k < lanes<Real>; ++k) total += v[k];
     return total;
 }
+
+#endif
 
 /// The next multiple of the longest vector (8 double), the same at every level.
 constexpr std::size_t padded(std::size_t n) noexcept {

@@ -6,13 +6,14 @@
 #pragma once
 
 #include "core/cutoff_functions.hpp"
+#include "core/device.hpp"
 #include "core/power.hpp"
 #include "molkern/soap.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
 
-inline CutoffValue weight_poly(const SoapWeight& w, Vector<double> r) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue weight_poly(const SoapWeight& w, Vector<double> r) noexcept {
     const Vector<double> x = r * (1 / w.r_0), y = 1.0 - x, rise = 1.0 + 2.0 * x;
     const Mask<double> inside = (Mask<double>)(y > 0.0);
     const Vector<double> zero{}, base = inside ? y * y * rise : zero;
@@ -22,7 +23,8 @@ inline CutoffValue weight_poly(const SoapWeight& w, Vector<double> r) noexcept {
     return {inside ? value : zero, inside ? slope : zero};
 }
 
-inline CutoffValue weight_pow(const SoapWeight& w, Vector<double> r2, Vector<double> r) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue weight_pow(const SoapWeight& w, Vector<double> r2,
+                                                  Vector<double> r) noexcept {
     // x^m, or for x > 1 its inverse, which is below 1, too.
     const Vector<double> x = r * (1 / w.r_0);
     const Mask<double> small = (Mask<double>)(x < 1.0);
@@ -33,14 +35,15 @@ inline CutoffValue weight_pow(const SoapWeight& w, Vector<double> r2, Vector<dou
     return {value, -0.5 * w.m * value * share / r2};
 }
 
-inline CutoffValue weight_exp(const SoapWeight& w, Vector<double> r) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue weight_exp(const SoapWeight& w, Vector<double> r) noexcept {
     const Vector<double> e = exp_negative<double>(r * (-1 / w.r_0));
     const Vector<double> inverse = 1.0 / (w.d + e), value = w.c * inverse;
     return {value, (0.5 / w.r_0) * value * e * inverse / r};
 }
 
 /// r is the distance, r2 its square; above 0.
-inline CutoffValue weight(const SoapWeight& w, Vector<double> r2, Vector<double> r) noexcept {
+MOLKERN_HOST_DEVICE inline CutoffValue weight(const SoapWeight& w, Vector<double> r2,
+                                              Vector<double> r) noexcept {
     return w.function == SoapWeighting::poly  ? weight_poly(w, r)
            : w.function == SoapWeighting::pow ? weight_pow(w, r2, r)
                                               : weight_exp(w, r);
