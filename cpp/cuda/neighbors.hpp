@@ -72,8 +72,6 @@ class FoundNeighbors {
     std::size_t coincident = no_molecule;
 
   private:
-    void count(const Surroundings& of, Stream stream);
-
     DeviceNeighbors view_{};
     Buffer<std::int64_t> first_, begin_, atom_, center_, structure_;
     Buffer<std::int32_t> species_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/cell.hpp"
 #include "molkern/molecules.hpp"
 
 namespace molkern {
@@ -48,9 +49,7 @@ struct Neighborhood {
 
 /// Cells no narrower than the cutoff along every axis (or an axis with one cell, and images).
 struct Grid {
-    std::size_t bins[3];
-    std::int32_t reach[3];  // bins on either side that can hold neighbours
-    bool periodic[3];
+    cell::Bins bins;
     double vectors[9];                  // missing axes completed
     std::vector<std::size_t> start;     // [n_bins + 1]  first entry of each bin
     std::vector<std::int64_t> atom;     // [n_atoms]     atoms of the structure, bin after bin

@@ -1,0 +1,121 @@
+// Features of centres, their sums over structures, and gradients with respect to atoms.
+//
+// Floor of a sum: the features of the centres are written and read once, in double.
+
+#include "cuda/local.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "cuda/each.hpp"
+
+namespace molkern::cuda {
+namespace {
+
+// Doubles of the features of centres that are kept at a time to be summed: 256 MiB.
+constexpr std::int64_t most_kept = std::int64_t{1} << 25;
+
+// Adds the rows of centres begin .. end - 1 to those of their structures.
+struct AddRows {
+    const double* rows;
+    const std::int64_t* first;  // [n_structures + 1] centre of each structure
+    std::int64_t begin, end, n_features;
+    double* sums;
+    MOLKERN_DEVICE void operator()(std::int64_t i) const {
+        const std::int64_t m = i / n_features, f = i % n_features;
+        const std::int64_t from = first[m] > begin ? first[m] : begin;
+        const std::int64_t to = first[m + 1] < end ? first[m + 1] : end;
+        double total = sums[i];
+        for (std::int64_t c = from; c < to; ++c) total += rows[(c - begin) * n_features + f];
+        sums[i] = total;
+    }
+};
+
+// Sums or, divided by the number of centres, means.
+template <typename From, typename To>
+struct ScaleRows {
+    const From* from;
+    const std::int64_t* first;
+    std::int64_t n_features;
+    bool mean;
+    To* to;
+    MOLKERN_DEVICE void operator()(std::int64_t i) const {
+        const std::int64_t m = i / n_features, n = first[m + 1] - first[m];
+        const double factor = mean && n > 0 ? 1 / static_cast<double>(n) : 1;
+        to[i] = static_cast<To>(factor * static_cast<double>(from[i]));
+    }
+};
+
+// The first centre of each structure, and behind the last their number.
+std::vector<std::int64_t> first_centers(const Surroundings& of) {
+    std::vector<std::int64_t> first(of.offsets, of.offsets + of.n_structures + 1);
+    if (of.centers != nullptr)
+        for (std::int64_t& at : first)
+            at = std::lower_bound(of.centers, of.centers + of.n_centers, at) - of.centers;
+    return first;
+}
+
+}  // namespace
+
+template <typename Real>
+std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Average average,
+                         Real* out, Stream stream) {
+    const FoundNeighbors found(of, stream);
+    if (found.coincident != no_molecule) return found.coincident;
+    if (average == Average::none) {
+        kernel.values(found.view(), found.most, 0, of.n_centers, out, stream);
+        return no_molecule;
+    }
+    const std::int64_t n = of.n_structures * kernel.n_features;
+    const auto first = uploaded(first_centers(of).data(), of.n_structures + 1, stream);
+    const std::int64_t piece = std::max<std::int64_t>(most_kept / kernel.n_features, 1);
+    Buffer<double> rows(std::min(piece, of.n_centers) * kernel.n_features, stream);
+    Buffer<double> sums(n, stream);
+    fill(sums.data(), 0, static_cast<std::size_t>(n) * sizeof(double), stream);
+    for (std::int64_t begin = 0; begin < of.n_centers; begin += piece) {
+        const std::int64_t end = std::min(begin + piece, of.n_centers);
+        kernel.values(found.view(), found.most, begin, end, rows.data(), stream);
+        launch_each(AddRows{rows.data(), first.data(), begin, end, kernel.n_features, sums.data()},
+                    n, stream);
+    }
+    launch_each(ScaleRows<double, Real>{sums.data(), first.data(), kernel.n_features,
+                                        average == Average::mean, out},
+                n, stream);
+    return no_molecule;
+}
+
+template <typename Real>
+std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
+                      const Real* cotangent, double* gradient, Stream stream) {
+    const FoundNeighbors found(of, stream);
+    if (found.coincident != no_molecule) return found.coincident;
+    const DeviceNeighbors& neighbors = found.view();
+    Buffer<double> pairs(3 * neighbors.n_pairs, stream);
+    double *gx = pairs.data(), *gy = gx + neighbors.n_pairs, *gz = gy + neighbors.n_pairs;
+    if (average == Average::none) {
+        const Cotangent<Real> rows{cotangent, kernel.n_features, nullptr};
+        kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
+    } else {
+        const std::int64_t n = of.n_structures * kernel.n_features;
+        const auto first = uploaded(first_centers(of).data(), of.n_structures + 1, stream);
+        Buffer<double> scaled(n, stream);
+        launch_each(ScaleRows<Real, double>{cotangent, first.data(), kernel.n_features,
+                                            average == Average::mean, scaled.data()},
+                    n, stream);
+        const Cotangent<double> rows{scaled.data(), kernel.n_features, neighbors.structure};
+        kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
+    }
+    gather_gradients(neighbors, gx, gy, gz, of.n_atoms(), gradient, stream);
+    return no_molecule;
+}
+
+template std::size_t local_values<float>(const DeviceKernel&, const Surroundings&, Average, float*,
+                                         Stream);
+template std::size_t local_values<double>(const DeviceKernel&, const Surroundings&, Average,
+                                          double*, Stream);
+template std::size_t local_vjp<float>(const DeviceKernel&, const Surroundings&, Average,
+                                      const float*, double*, Stream);
+template std::size_t local_vjp<double>(const DeviceKernel&, const Surroundings&, Average,
+                                       const double*, double*, Stream);
+
+}  // namespace molkern::cuda

@@ -1,0 +1,67 @@
+// Representations of the surroundings of each atom on a device: what they share. A kernel sees
+// centres with their neighbours; the driver finds those, sums over structures, and gathers
+// gradients.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cuda/neighbors.hpp"
+#include "molkern/local.hpp"
+
+namespace molkern::cuda {
+
+/// Derivatives of a scalar with respect to the features of centres, or of the structures these
+/// belong to.
+template <typename Real>
+struct Cotangent {
+    const Real* rows;
+    std::int64_t n_features;
+    const std::int64_t* structure;  // [n_centers]; null: a row for each centre
+
+    MOLKERN_DEVICE const Real* of(std::int64_t center) const noexcept {
+        return rows + (structure == nullptr ? center : structure[center]) * n_features;
+    }
+};
+
+/// A representation with its parameters, which are on the host: a call uploads them.
+///
+/// values   features of centres begin .. end - 1, to [end - begin, n_features]
+/// vjp      for all pairs the gradient with respect to the neighbour, gx, gy, gz [n_pairs]
+class DeviceKernel {
+  public:
+    virtual ~DeviceKernel() = default;
+
+    virtual void values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
+                        std::int64_t end, double* to, Stream stream) const = 0;
+    virtual void values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
+                        std::int64_t end, float* to, Stream stream) const = 0;
+    virtual void vjp(const DeviceNeighbors& neighbors, std::int64_t most,
+                     const Cotangent<double>& cotangent, double* gx, double* gy, double* gz,
+                     Stream stream) const = 0;
+    virtual void vjp(const DeviceNeighbors& neighbors, std::int64_t most,
+                     const Cotangent<float>& cotangent, double* gx, double* gy, double* gz,
+                     Stream stream) const = 0;
+
+    std::vector<std::int32_t> species;  // ascending
+    std::int64_t n_features = 0;
+    double r_cut = 0;
+};
+
+/// Features, as local_values of the host; `of.r_cut` is that of the kernel. Returns the first
+/// structure that is wrong (FoundNeighbors::coincident) or no_molecule; waits for the stream.
+///
+/// out   [n_centers, n_features], or [n_structures, n_features] with an average
+template <typename Real>
+std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Average average,
+                         Real* out, Stream stream);
+
+/// Gradient of the sum of cotangent * features with respect to positions.
+///
+/// cotangent   as `out` of local_values
+/// gradient    [n_atoms, 3]
+template <typename Real>
+std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
+                      const Real* cotangent, double* gradient, Stream stream);
+
+}  // namespace molkern::cuda
