@@ -32,6 +32,16 @@ MOLKERN_HOST_DEVICE inline Real broadcast(Real value) noexcept {
     return value;
 }
 
+template <typename Real>
+MOLKERN_HOST_DEVICE inline Real load(const Real* p) noexcept {
+    return *p;
+}
+
+template <typename Real>
+MOLKERN_HOST_DEVICE inline void store(Real* p, Real v) noexcept {
+    *p = v;
+}
+
 #else
 
 #if defined(__AVX512F__)

@@ -1,27 +1,14 @@
-// What values and derivatives of the SOAP power spectrum share: solid harmonics, weights,
+// What values and derivatives of the SOAP power spectrum share: tables of neighbours, sums,
 // coefficients.
-//
-// Solid harmonics R_lm = r^l P_lm(cos theta) exp(i m phi) / (l + m)!, m >= 0, without the sign
-// (-1)^m: polynomials in x, y, z with
-//     R_mm = (x + i y) R_{m-1,m-1} / (2 m),
-//     (l^2 - m^2) R_lm = (2 l - 1) z R_{l-1,m} - r^2 R_{l-2,m},
-//     d/dz R_lm = R_{l-1,m},  (d/dx - i d/dy) R_lm = R_{l-1,m-1},
-//     (d/dx + i d/dy) R_lm = -R_{l-1,m+1}.
-// Rows of tables: l^2 for m = 0, l^2 + 2 m - 1 the real and l^2 + 2 m the imaginary part.
 #pragma once
 
-#include "core/exp.hpp"
-#include "core/simd.hpp"
-#include "core/soap_weights.hpp"
+#include "core/soap_functions.hpp"
 #include "molkern/local.hpp"
-#include "molkern/soap.hpp"
 
 namespace molkern {
 inline namespace MOLKERN_ISA {
 namespace soap {
 
-using V = Vector<double>;
-constexpr std::size_t width = lanes<double>;
 // Neighbours whose harmonics are tabulated at a time.
 constexpr std::size_t block = 32;
 
@@ -35,25 +22,6 @@ struct Harmonics {
     double* d[3];   // [n_harmonics, block]   weight * norm * gradient of R
 };
 
-inline std::size_t n_harmonics(const SoapParameters& p) noexcept {
-    return (p.l_max + 1) * (p.l_max + 1);
-}
-/// Coefficients of one channel: [n_harmonics, row].
-inline std::size_t n_coefficients(const SoapParameters& p) noexcept {
-    return n_harmonics(p) * soap_row(p.n_max);
-}
-inline std::size_t n_channels(const SoapParameters& p) noexcept {
-    if (p.compression == SoapCompression::mu2) return 1;
-    return p.n_species + (p.compression == SoapCompression::mu1nu1 ? 1 : 0);
-}
-/// Channels with sums over neighbours of their own.
-inline std::size_t n_summed(const SoapParameters& p) noexcept {
-    return p.compression == SoapCompression::mu2 ? 1 : p.n_species;
-}
-/// The channel that species s is summed in.
-inline std::size_t channel_of(const SoapParameters& p, std::size_t s) noexcept {
-    return p.compression == SoapCompression::mu2 ? 0 : s;
-}
 /// Whether the coefficients of a channel change with those of species s.
 inline bool depends(const SoapParameters& p, std::size_t channel, std::size_t s) noexcept {
     return channel == channel_of(p, s) || channel == p.n_species;
@@ -89,56 +57,6 @@ class Scratch {
     double* free_;
 };
 
-/// R of one vector of neighbours, rows of `block`.
-inline void raw_harmonics(const SoapParameters& p, V x, V y, V z, V r2, double* to) noexcept {
-    store(to, broadcast(1.0));
-    for (std::size_t l = 1; l <= p.l_max; ++l) {
-        double* row = to + l * l * block;
-        const double* before = to + (l - 1) * (l - 1) * block;
-        const double* twice_before = l > 1 ? to + (l - 2) * (l - 2) * block : nullptr;
-        const double* step = p.steps + 2 * l * l;
-        for (std::size_t k = 0; k + 2 < 2 * l + 1; ++k) {
-            V value = step[2 * k] * z * load(before + k * block);
-            if (k + 4 < 2 * l + 1) value -= step[2 * k + 1] * r2 * load(twice_before + k * block);
-            store(row + k * block, value);
-        }
-        const std::size_t last = (2 * l - 1) * block;
-        const double factor = step[2 * (2 * l - 1)];
-        const V c = load(before + (l > 1 ? 2 * l - 3 : 0) * block);
-        const V s = l > 1 ? load(before + (2 * l - 2) * block) : V{};
-        store(row + last, factor * (x * c - y * s));
-        store(row + last + block, factor * (x * s + y * c));
-    }
-}
-
-/// Gradients from the rows of l - 1, times factor and norms.
-inline void gradients(const SoapParameters& p, const double* raw, V factor, double* const* d,
-                      std::size_t at) noexcept {
-    for (std::size_t c = 0; c < 3; ++c) store(d[c] + at, V{});
-    for (std::size_t l = 1; l <= p.l_max; ++l) {
-        const double* below = raw + (l - 1) * (l - 1) * block;
-        // Real and imaginary part of R_{l-1,m}; 0 for m >= l.
-        const auto re = [&](std::size_t m) {
-            return m < l ? load(below + (m > 0 ? 2 * m - 1 : 0) * block) : V{};
-        };
-        const auto im = [&](std::size_t m) {
-            return m > 0 && m < l ? load(below + 2 * m * block) : V{};
-        };
-        const auto put = [&](std::size_t k, V dx, V dy, V dz) {
-            const std::size_t row = l * l + k;
-            const V scale = factor * p.norms[row];
-            store(d[0] + row * block + at, scale * dx);
-            store(d[1] + row * block + at, scale * dy);
-            store(d[2] + row * block + at, scale * dz);
-        };
-        put(0, -re(1), -im(1), re(0));
-        for (std::size_t m = 1; m <= l; ++m) {
-            put(2 * m - 1, 0.5 * (re(m - 1) - re(m + 1)), -0.5 * (im(m + 1) + im(m - 1)), re(m));
-            put(2 * m, 0.5 * (im(m - 1) - im(m + 1)), 0.5 * (re(m + 1) + re(m - 1)), im(m));
-        }
-    }
-}
-
 /// Weights of the species of neighbours begin .. end - 1; of those behind the last one anything.
 inline void tabulate_species(const SoapParameters& p, const Center& center, std::size_t begin,
                              std::size_t end, const Harmonics& h) noexcept {
@@ -147,28 +65,6 @@ inline void tabulate_species(const SoapParameters& p, const Center& center, std:
         while (center.begin[s + 1] <= k) ++s;
         h.of[k - begin] = p.of_species[s];
     }
-}
-
-/// Whether the weight of a neighbour changes with its distance.
-inline bool varies(const SoapParameters& p) noexcept {
-    return p.smooth || p.weight.function != SoapWeighting::none;
-}
-
-/// Weights of the vector of neighbours at k, which is at `at` in the tables.
-template <bool derivative>
-inline CutoffValue weights(const SoapParameters& p, V r2, const Harmonics& h,
-                           std::size_t at) noexcept {
-    CutoffValue total{broadcast(1.0), V{}};
-    if (p.smooth) total = cutoff<derivative>(p.cutoff, r2, 1 / (p.r_cut * p.r_cut));
-    if (p.weight.function != SoapWeighting::none) {
-        const CutoffValue w = weight(p.weight, r2, load(h.r + at));
-        total = {total.value * w.value, total.slope * w.value + total.value * w.slope};
-    }
-    if (p.of_species != nullptr) {
-        const V of = load(h.of + at);
-        total = {total.value * of, total.slope * of};
-    }
-    return total;
 }
 
 /// Tables of the neighbours begin .. end - 1, end - begin <= block, begin a multiple of it.
@@ -183,9 +79,10 @@ inline void tabulate(const SoapParameters& p, const Center& center, std::size_t 
         const V r2 = x * x + y * y + z * z;
         store(h.r2 + at, r2);
         store(h.r + at, load(center.distance + k));
-        const CutoffValue fc = weights<derivative>(p, r2, h, at);
-        raw_harmonics(p, x, y, z, r2, h.value + at);
-        if (derivative) gradients(p, h.value + at, fc.value, h.d, at);
+        const V of = p.of_species == nullptr ? V{} : load(h.of + at);
+        const CutoffValue fc = weights<derivative>(p, r2, load(h.r + at), of);
+        raw_harmonics<block>(p, x, y, z, r2, h.value + at);
+        if (derivative) gradients<block>(p, h.value + at, fc.value, h.d, at);
         for (std::size_t i = 0; i < n; ++i) {
             const V value = p.norms[i] * load(h.value + i * block + at);
             if (derivative) store(h.slope + i * block + at, fc.slope * value);
@@ -194,39 +91,11 @@ inline void tabulate(const SoapParameters& p, const Center& center, std::size_t 
     }
 }
 
-/// Radial functions v, v + 1, ... of l and their derivative by r^2 for neighbour k of the tables.
-struct Radial {
-    V value, slope;
-};
-
-template <bool derivative, bool table>
-inline Radial radial(const SoapParameters& p, const Harmonics& h, std::size_t l, std::size_t v,
-                     std::size_t k) noexcept {
-    const std::size_t row = soap_row(p.n_max);
-    if (!table) {
-        const V exponent = load(p.exponents + l * row + v);
-        const V e = exp2_product(broadcast(h.r2[k]), -log2_e * exponent);
-        return {e, -exponent * e};
-    }
-    const double place = h.r[k] * p.inverse_spacing;
-    auto interval = static_cast<std::size_t>(place);
-    if (interval >= p.n_intervals) interval = p.n_intervals - 1;
-    const double t = 2 * (place - static_cast<double>(interval)) - 1;
-    const std::size_t step = (p.l_max + 1) * row;
-    const double* c = p.table + (interval * (soap_degree + 1) + soap_degree) * step + l * row + v;
-    V value = load(c), slope{};
-    for (std::size_t d = 0; d < soap_degree; ++d) {
-        c -= step;
-        if (derivative) slope = slope * t + value;
-        value = value * t + load(c);
-    }
-    return {value, slope * (p.inverse_spacing / h.r[k])};
-}
-
+/// Of neighbour k of the tables.
 inline Radial radial_with_slope(const SoapParameters& p, const Harmonics& h, std::size_t l,
                                 std::size_t v, std::size_t k) noexcept {
-    return p.table == nullptr ? radial<true, false>(p, h, l, v, k)
-                              : radial<true, true>(p, h, l, v, k);
+    return p.table == nullptr ? radial<true, false>(p, h.r2[k], h.r[k], l, v)
+                              : radial<true, true>(p, h.r2[k], h.r[k], l, v);
 }
 
 /// sums[lm, :] += sum over `count` neighbours of radial function times harmonic; with `even` for
@@ -240,7 +109,7 @@ inline void add_neighbors(const SoapParameters& p, const Harmonics& h, std::size
             V e[count];
 #pragma GCC unroll 4
             for (std::size_t k = 0; k < count; ++k)
-                e[k] = radial<false, table>(p, h, l, v, first + k).value;
+                e[k] = radial<false, table>(p, h.r2[first + k], h.r[first + k], l, v).value;
             for (std::size_t i = l * l; i < (l + 1) * (l + 1); ++i) {
                 const double* value = h.value + i * block + first;
                 V total = load(sums + i * row + v);

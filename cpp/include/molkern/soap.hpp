@@ -48,7 +48,7 @@ struct SoapPair {
 /// own          [row]                       f_k0(0) times the weight of the centre
 /// transform    [l_max + 1, row, row]       from sums over neighbours to coefficients
 /// transposed   [l_max + 1, row, row]
-/// norms        [(l_max + 1)^2]             of the solid harmonics, see soap_parts.hpp
+/// norms        [(l_max + 1)^2]             of the solid harmonics, see core/soap_functions.hpp
 /// steps        [(l_max + 1)^2, 2]          factors of their recurrence
 /// of_species   [n_species]                 weights of atoms, or null
 /// smooth       whether neighbours are weighted by the cutoff function
