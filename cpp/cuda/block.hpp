@@ -23,6 +23,8 @@ namespace molkern::cuda {
 
 /// Threads of a block: a power of two up to this.
 constexpr unsigned most_threads = 256;
+/// Shared memory of a block that forms sums, besides what the launch asks for.
+constexpr std::size_t sum_bytes = most_threads * sizeof(double);
 
 #if defined(__CUDACC__)
 
@@ -74,7 +76,7 @@ class DeviceBlock {
     /// all threads.
     template <typename F>
     __device__ double sum(std::int64_t n, const F& f) noexcept {
-        __shared__ double parts[most_threads];
+        double* parts = sum_memory();
         double part = 0;
         for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) part += f(i);
         parts[threadIdx.x] = part;
@@ -89,6 +91,12 @@ class DeviceBlock {
     }
 
   private:
+    // One for all instances of `sum`.
+    __device__ static double* sum_memory() noexcept {
+        __shared__ double memory[most_threads];
+        return memory;
+    }
+
     std::int64_t index_;
     std::size_t used_ = 0;
 };

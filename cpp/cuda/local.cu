@@ -66,8 +66,10 @@ std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Ave
         kernel.values(found.view(), found.most, 0, of.n_centers, out, stream);
         return no_molecule;
     }
+    const std::vector<std::int64_t> centers = first_centers(of);
+    if (kernel.averages(found.view(), centers, average, out, stream)) return no_molecule;
     const std::int64_t n = of.n_structures * kernel.n_features;
-    const auto first = uploaded(first_centers(of).data(), of.n_structures + 1, stream);
+    const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
     const std::int64_t piece = std::max<std::int64_t>(most_kept / kernel.n_features, 1);
     Buffer<double> rows(std::min(piece, of.n_centers) * kernel.n_features, stream);
     Buffer<double> sums(n, stream);
@@ -97,13 +99,17 @@ std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Averag
         kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     } else {
         const std::int64_t n = of.n_structures * kernel.n_features;
-        const auto first = uploaded(first_centers(of).data(), of.n_structures + 1, stream);
+        const std::vector<std::int64_t> centers = first_centers(of);
+        const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
         Buffer<double> scaled(n, stream);
         launch_each(ScaleRows<Real, double>{cotangent, first.data(), kernel.n_features,
                                             average == Average::mean, scaled.data()},
                     n, stream);
         const Cotangent<double> rows{scaled.data(), kernel.n_features, neighbors.structure};
-        kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
+        if (average == Average::inner)
+            kernel.inner_vjp(neighbors, centers, scaled.data(), gx, gy, gz, stream);
+        else
+            kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     }
     gather_gradients(neighbors, gx, gy, gz, of.n_atoms(), gradient, stream);
     return no_molecule;

@@ -28,6 +28,12 @@ struct Cotangent {
 ///
 /// values   features of centres begin .. end - 1, to [end - begin, n_features]
 /// vjp      for all pairs the gradient with respect to the neighbour, gx, gy, gz [n_pairs]
+///
+/// Where there is a shorter way to averages than through the features of all centres, with
+/// centers [n_structures + 1], on the host, the first one of each structure:
+///
+/// averages    features of structures; false: there is none
+/// inner_vjp   as vjp, for Average::inner; cotangent [n_structures, n_features]
 class DeviceKernel {
   public:
     virtual ~DeviceKernel() = default;
@@ -42,6 +48,20 @@ class DeviceKernel {
     virtual void vjp(const DeviceNeighbors& neighbors, std::int64_t most,
                      const Cotangent<float>& cotangent, double* gx, double* gy, double* gz,
                      Stream stream) const = 0;
+
+    virtual bool averages(const DeviceNeighbors&, const std::vector<std::int64_t>& /*centers*/,
+                          Average, double* /*to*/, Stream) const {
+        return false;
+    }
+    virtual bool averages(const DeviceNeighbors&, const std::vector<std::int64_t>& /*centers*/,
+                          Average, float* /*to*/, Stream) const {
+        return false;
+    }
+    virtual void inner_vjp(const DeviceNeighbors&, const std::vector<std::int64_t>& /*centers*/,
+                           const double* /*cotangent*/, double* /*gx*/, double* /*gy*/,
+                           double* /*gz*/, Stream) const {
+        throw Error("this representation has no inner average");
+    }
 
     std::vector<std::int32_t> species;  // ascending
     std::int64_t n_features = 0;

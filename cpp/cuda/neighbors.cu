@@ -302,15 +302,16 @@ struct Prepared {
     Groups bins;
 };
 
-// The structure of each centre, and which atom it is.
+// The structure of each centre, which atom it is, and its species.
 void list_centers(const Surroundings& of, std::vector<std::int64_t>& center,
-                  std::vector<std::int64_t>& structure) {
+                  std::vector<std::int64_t>& structure, std::vector<std::int32_t>& kind) {
     std::int64_t m = 0;
     for (std::int64_t c = 0; c < of.n_centers; ++c) {
         const std::int64_t atom = of.centers == nullptr ? c : of.centers[c];
         while (of.offsets[m + 1] <= atom) ++m;
         center.push_back(atom);
         structure.push_back(m);
+        kind.push_back(of.kinds[atom]);
     }
 }
 
@@ -318,9 +319,11 @@ void list_centers(const Surroundings& of, std::vector<std::int64_t>& center,
 
 FoundNeighbors::FoundNeighbors(const Surroundings& of, Stream stream) {
     std::vector<std::int64_t> center, structure;
-    list_centers(of, center, structure);
+    std::vector<std::int32_t> kind;
+    list_centers(of, center, structure, kind);
     center_ = uploaded(center.data(), of.n_centers, stream);
     structure_ = uploaded(structure.data(), of.n_centers, stream);
+    kind_ = uploaded(kind.data(), of.n_centers, stream);
     const auto kinds = uploaded(of.kinds, of.n_atoms(), stream);
     const Prepared prepared(of, kinds.data(), stream);
     const Search& search = prepared.search;
@@ -350,10 +353,10 @@ FoundNeighbors::FoundNeighbors(const Surroundings& of, Stream stream) {
                                first_.data(), next.data(), atom_.data(), species_.data(), v,
                                v + n_pairs, v + 2 * n_pairs, v + 3 * n_pairs, of.n_centers},
                 of.n_centers, stream);
-    view_ = {of.n_centers,     of.n_species,    n_pairs,         first_.data(),
-             begin_.data(),    species_.data(), atom_.data(),    v,
-             v + n_pairs,      v + 2 * n_pairs, v + 3 * n_pairs, center_.data(),
-             structure_.data()};
+    view_ = {of.n_centers,      of.n_species,    n_pairs,         first_.data(),
+             begin_.data(),     species_.data(), atom_.data(),    v,
+             v + n_pairs,       v + 2 * n_pairs, v + 3 * n_pairs, center_.data(),
+             structure_.data(), kind_.data()};
 }
 
 }  // namespace molkern::cuda

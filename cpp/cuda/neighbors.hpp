@@ -45,6 +45,7 @@ struct Surroundings {
 /// distance    [n_pairs]                     angstrom
 /// center      [n_centers]                   row of the batch
 /// structure   [n_centers]
+/// kind        [n_centers]                   species of the centre
 struct DeviceNeighbors {
     std::int64_t n_centers, n_species, n_pairs;
     const std::int64_t* first;
@@ -54,6 +55,7 @@ struct DeviceNeighbors {
     const double *x, *y, *z, *distance;
     const std::int64_t* center;
     const std::int64_t* structure;
+    const std::int32_t* kind;
 };
 
 /// The memory of DeviceNeighbors.
@@ -74,7 +76,7 @@ class FoundNeighbors {
   private:
     DeviceNeighbors view_{};
     Buffer<std::int64_t> first_, begin_, atom_, center_, structure_;
-    Buffer<std::int32_t> species_;
+    Buffer<std::int32_t> species_, kind_;
     Buffer<double> vectors_;
 };
 

@@ -22,7 +22,7 @@ Memory& Memory::operator=(Memory&& from) noexcept {
 void raise_shared(std::size_t bytes) {
     throw Error("a block needs " + std::to_string(bytes) +
                 " bytes of shared memory, the device has " + std::to_string(most_shared_bytes()) +
-                ": a structure is too large for the device, use the host");
+                ": structures or parameters are too large for the device, use the host");
 }
 
 #if defined(__CUDACC__)
