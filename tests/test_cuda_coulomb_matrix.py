@@ -33,6 +33,71 @@ def test_random_ragged_batches(emulated, qm7):
         np.testing.assert_allclose(found, model.transform(batch), rtol=1e-13)
 
 
+SPECTRUM = {"permutation": "eigenspectrum"}
+
+
+def test_eigenvalues_of_ragged_batches(emulated, qm7):
+    """To rounding of the largest one, as Jacobi's method and QL both promise."""
+    batch = qm7[np.random.default_rng(1).integers(0, len(qm7), 40)]
+    model = mk.CoulombMatrix(size=23, **SPECTRUM).fit(batch)
+    found, expected = model.transform(batch, device="cuda").to_numpy(), model.transform(batch)
+    np.testing.assert_allclose(found / expected[:, :1], expected / expected[:, :1], atol=1e-14)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_eigenvalues_against_numpy(emulated, structures):
+    model = mk.CoulombMatrix(**SPECTRUM, length_unit="angstrom").fit(structures)
+    found = model.transform(structures, device="cuda").to_numpy()
+    lower = np.tril_indices(model.size_)
+    matrices = np.zeros((len(structures), model.size_, model.size_))
+    plain = mk.CoulombMatrix(permutation="none", length_unit="angstrom").fit(structures)
+    matrices[:, *lower] = plain.transform(structures)
+    for m, values in enumerate(np.linalg.eigvalsh(matrices)):
+        expected = values[np.argsort(-np.abs(values), kind="stable")]
+        np.testing.assert_allclose(found[m], expected, rtol=1e-12, atol=1e-13)
+
+
+def test_degenerate_eigenvalues(emulated):
+    """Methane, and 40 atoms so far from each other that the matrix is all but diagonal."""
+    corners = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * 0.63
+    methane = ([6, 1, 1, 1, 1], np.concatenate([np.zeros((1, 3)), corners]))
+    far = (np.repeat([1, 8], 20), np.arange(40)[:, None] * [1e9, 0, 0])
+    model = mk.CoulombMatrix(**SPECTRUM).fit([methane, far])
+    found = model.transform([methane, far], device="cuda").to_numpy()
+    np.testing.assert_allclose(found, model.transform([methane, far]), rtol=1e-12)
+
+
+def test_the_order_of_threads_does_not_matter(emulated_module, monkeypatch, structures):
+    monkeypatch.setattr("molkern.cuda._found", lambda: emulated_module)
+    for parameters in [*PARAMETERS, SPECTRUM]:
+        model, results = mk.CoulombMatrix(**parameters).fit(structures), []
+        for backwards in (False, True):
+            emulated_module.run_backwards(backwards)
+            results.append(model.transform(structures, device="cuda").to_numpy())
+        np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("parameters", PARAMETERS)
+def test_gradient_is_that_of_the_host(emulated, qm7, parameters, dtype):
+    random = np.random.default_rng(2)
+    batch = qm7[random.integers(0, len(qm7), 20)]
+    model = mk.CoulombMatrix(size=24, **parameters).fit(batch)
+    gX = random.normal(size=(20, model.n_features_out_)).astype(dtype)
+    found = model.vjp(batch, emulated.upload(gX, 0, 0))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found.to_numpy(), model.vjp(batch, gX), rtol=1e-11, atol=1e-12)
+
+
+def test_gradient_follows_positions_of_the_device(emulated, structures):
+    model = mk.CoulombMatrix().fit(structures)
+    moved = 1.5 * structures.positions
+    there = mk.Structures(structures.numbers, moved, structures.offsets)
+    gX = np.random.default_rng(3).normal(size=(len(structures), model.n_features_out_))
+    found = model.vjp(structures, gX, positions=emulated.upload(moved, 0, 0)).to_numpy()
+    np.testing.assert_allclose(found, model.vjp(there, gX), rtol=1e-11, atol=1e-12)
+
+
 def test_ties_are_as_on_the_host(emulated):
     """Benzene: equivalent atoms keep their order."""
     angles = np.arange(6) * np.pi / 3
@@ -50,6 +115,11 @@ def test_empty_structures_and_batches(emulated):
     found = model.transform(batch, device="cuda").to_numpy()
     np.testing.assert_allclose(found, model.transform(batch), rtol=1e-13)
     assert model.transform(batch[:0], device="cuda").to_numpy().shape == (0, 6)
+    gradient = model.vjp(batch, found, device="cuda").to_numpy()
+    np.testing.assert_allclose(gradient, model.vjp(batch, found), rtol=1e-13, atol=1e-15)
+    spectrum = mk.CoulombMatrix(**SPECTRUM).fit(batch)
+    found = spectrum.transform(batch, device="cuda").to_numpy()
+    np.testing.assert_allclose(found, spectrum.transform(batch), rtol=1e-12)
 
 
 def test_errors(emulated, structures):
@@ -59,6 +129,15 @@ def test_errors(emulated, structures):
     )
     with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
         model.transform(close, device="cuda")
+    with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
+        model.vjp(close, np.ones((2, model.n_features_out_)), device="cuda")
+    spectrum = mk.CoulombMatrix(**SPECTRUM).fit(close)
+    with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
+        spectrum.transform(close, device="cuda")
+    with pytest.raises(ValueError, match="device: derivatives of eigenvalues are computed on the"):
+        spectrum.vjp(close, np.ones((2, 2)), device="cuda")
+    with pytest.raises(ValueError, match=r"gX: expected shape \(2, \d+\), found \(2, 2\)"):
+        model.vjp(close, np.ones((2, 2)), device="cuda")
     small = mk.CoulombMatrix().fit(close[:1])
     with pytest.raises(ValueError, match=r"molecule 0 has \d+ atoms, size is 2"):
         small.transform(structures, device="cuda")

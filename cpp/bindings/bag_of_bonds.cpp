@@ -136,6 +136,13 @@ std::unique_ptr<const Task> checked_task(const Array<std::int32_t>& numbers,
     return task;
 }
 
+// For what is computed elsewhere: raises unless the bags hold all values of every molecule.
+void check_bags(const Array<std::int32_t>& numbers, const Array<double>& positions,
+                const Array<std::int64_t>& offsets, const Array<std::int32_t>& bag_species,
+                const Array<std::int64_t>& bag_sizes) {
+    checked_task(numbers, positions, offsets, bag_species, bag_sizes, 1.0);
+}
+
 template <typename Real>
 void transform(const Array<std::int32_t>& numbers, const Array<double>& positions,
                const Array<std::int64_t>& offsets, const Array<std::int32_t>& bag_species,
@@ -210,6 +217,9 @@ void define_bag_of_bonds(py::module_& m) {
     m.def("bag_counts", &bag_counts, py::arg("numbers").noconvert(),
           py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
           py::arg("species").noconvert());
+    m.def("check_bags", &check_bags, py::arg("numbers").noconvert(),
+          py::arg("positions").noconvert(), py::arg("offsets").noconvert(),
+          py::arg("species").noconvert(), py::arg("bag_sizes").noconvert());
 }
 
 }  // namespace molkern::bindings

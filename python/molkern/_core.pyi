@@ -53,6 +53,13 @@ def bag_counts(
     offsets: npt.NDArray[np.int64],
     species: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.int64]: ...
+def check_bags(
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    species: npt.NDArray[np.int32],
+    bag_sizes: npt.NDArray[np.int64],
+) -> None: ...
 def bag_of_bonds(
     numbers: npt.NDArray[np.int32],
     positions: npt.NDArray[np.float64],

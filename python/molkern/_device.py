@@ -17,7 +17,16 @@ import numpy.typing as npt
 from molkern import cuda
 from molkern.structures import Structures
 
-__all__ = ["Place", "deliver", "in_pieces", "library_of", "place_of", "require_apart", "taken"]
+__all__ = [
+    "Place",
+    "deliver",
+    "in_pieces",
+    "library_of",
+    "on_device",
+    "place_of",
+    "require_apart",
+    "taken",
+]
 
 # DLPack's number of CUDA devices.
 _CUDA = 2
@@ -77,6 +86,11 @@ def place_of(device: str | None, **arrays: Any) -> Place | None:
         wanted = number
     first = next(iter(given[name] for name in numbers), None)
     return Place(cuda.extension(), wanted or 0, _stream_of(first), library_of(first))
+
+
+def on_device(array: Any) -> bool:
+    """Whether an argument is an array on a device."""
+    return _number(array, _device_kind()) is not None
 
 
 def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:

@@ -72,6 +72,7 @@ void require_shape(const char* name, const DeviceArray& array,
 template <typename T>
 using Array = py::array_t<T, py::array::c_style>;
 
+void define_bag_of_bonds(py::module_& m);
 void define_coulomb_matrix(py::module_& m);
 void define_pairwise(py::module_& m);
 

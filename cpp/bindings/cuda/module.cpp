@@ -117,6 +117,7 @@ PYBIND11_MODULE(_cuda, m) {
     m.def("run_backwards", [](bool backwards) { cuda::backwards = backwards; });
 #endif
     define_arrays(m);
+    define_bag_of_bonds(m);
     define_coulomb_matrix(m);
     define_pairwise(m);
 }

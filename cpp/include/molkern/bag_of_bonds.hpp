@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/device.hpp"
 #include "molkern/molecules.hpp"
 
 namespace molkern {
@@ -29,7 +30,7 @@ struct BagParameters {
 };
 
 /// Features per molecule.
-inline std::size_t bag_of_bonds_features(const BagParameters& p) noexcept {
+MOLKERN_HOST_DEVICE inline std::size_t bag_of_bonds_features(const BagParameters& p) noexcept {
     return static_cast<std::size_t>(p.first[p.n_species * (p.n_species + 3) / 2]);
 }
 

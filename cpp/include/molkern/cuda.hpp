@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "molkern/bag_of_bonds.hpp"
 #include "molkern/coulomb_matrix.hpp"
 #include "molkern/molecules.hpp"
 #include "molkern/pairwise.hpp"
@@ -26,9 +27,23 @@ void pairwise(const Real* x, std::int64_t n, const Real* y, std::int64_t m, std:
               std::int64_t n_copies, Metric metric, Similarity similarity, const Real* scales,
               std::int64_t n_scales, Real* out, Stream stream);
 
-/// largest   atoms of the largest molecule; not for the eigenspectrum
+/// largest   atoms of the largest molecule
 template <typename Real>
 std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& parameters,
                            std::int64_t largest, Real* out, Stream stream);
+
+template <typename Real>
+std::size_t coulomb_matrix_vjp(const Molecules& molecules, const CoulombParameters& parameters,
+                               std::int64_t largest, const Real* cotangent, double* gradient,
+                               Stream stream);
+
+template <typename Real>
+std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& parameters,
+                         std::int64_t largest, Real* out, Stream stream);
+
+template <typename Real>
+std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& parameters,
+                             std::int64_t largest, const Real* cotangent, double* gradient,
+                             Stream stream);
 
 }  // namespace molkern::cuda

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, floats, require_bytes
-from molkern._device import Place, deliver, in_pieces, place_of, taken
+from molkern._device import Place, deliver, in_pieces, on_device, place_of, taken
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
@@ -37,6 +37,12 @@ class GlobalRepresentation(Representation):
     def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
         """Features as an array of the compiled module; positions are one of those."""
         raise ValueError(f"device: {type(self).__name__} is computed on the host only")
+
+    def _compute_vjp_on_device(
+        self, structures: Structures, place: Place, positions: Any, gX: Any
+    ) -> Any:
+        """Gradient as an array of the compiled module, in float64; as are positions and gX."""
+        raise ValueError(f"device: {type(self).__name__}.vjp is computed on the host only")
 
     def transform(
         self,
@@ -85,11 +91,7 @@ class GlobalRepresentation(Representation):
             return deliver(place, self._compute_on_device(batch, place, there))
         if place is not None and positions is not None:
             raise ValueError("out: expected None with positions on a device, found an array")
-        if positions is not None:
-            raise TypeError(
-                "positions: expected an array on a device, found "
-                f"{type(positions).__name__}; others belong into the structures"
-            )
+        _require_none(positions)
         shape = (len(batch), self.n_features_out_)
         dtype = real_type(self.dtype)
         if out is None:
@@ -106,7 +108,14 @@ class GlobalRepresentation(Representation):
         there = taken(place, "positions", batch.positions)
         return self._compute_on_device(batch, place, there)
 
-    def vjp(self, structures: Any, gX: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def vjp(
+        self,
+        structures: Any,
+        gX: npt.ArrayLike,
+        *,
+        device: str | None = None,
+        positions: Any = None,
+    ) -> Any:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
 
         Computed in float64 whatever ``dtype`` is. Where the features have no derivative (the class
@@ -117,12 +126,17 @@ class GlobalRepresentation(Representation):
         structures : Structures, or list of ase.Atoms or of (numbers, positions)
             Positions in Å.
         gX : array_like of float, shape (n_structures, n_features_out_)
-            The derivative of a scalar with respect to the features.
+            The derivative of a scalar with respect to the features; on a device float32 or float64.
+        device : {None, "cuda", "cuda:<number>"}
+            Where to compute. None: where ``positions`` or ``gX`` are, else on the host.
+        positions : array on a device, shape (n_atoms, 3), optional
+            As for ``transform``.
 
         Returns
         -------
         ndarray of float64, shape (n_atoms, 3)
-            Per Å, in the order of the atoms of the batch; a gradient, not a force.
+            Per Å, in the order of the atoms of the batch; a gradient, not a force. On a device an
+            array of the library of ``positions``, else of ``gX``.
 
         Raises
         ------
@@ -133,6 +147,13 @@ class GlobalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
+        there = {k: a for k, a in (("positions", positions), ("gX", gX)) if on_device(a)}
+        if place := place_of(device, **there):
+            at = taken(place, "positions", batch.positions if positions is None else positions)
+            cotangent = gX if "gX" in there else floats("gX", gX)
+            result = self._compute_vjp_on_device(batch, place, at, taken(place, "gX", cotangent))
+            return deliver(place, result)
+        _require_none(positions)
         cotangent = floats("gX", gX)
         shape = (len(batch), self.n_features_out_)
         if cotangent.shape != shape:
@@ -172,3 +193,12 @@ class GlobalRepresentation(Representation):
         self._compute_jacobian(batch, values)
         center = np.repeat(np.arange(len(batch)), batch.sizes)
         return Jacobian(center, np.arange(batch.n_atoms), values, len(batch), batch.n_atoms)
+
+
+def _require_none(positions: Any) -> None:
+    """Raise for positions beside the structures that are not on a device."""
+    if positions is not None:
+        raise TypeError(
+            f"positions: expected an array on a device, found {type(positions).__name__}; others "
+            "belong into the structures"
+        )

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
+from molkern._device import Place, require_apart
 from molkern._numbers import whole_number
 from molkern.elements import numbers_of, symbol_of
-from molkern.representations._base import require_atoms, unit_length
+from molkern.representations._base import real_type, require_atoms, unit_length
 from molkern.representations._global import GlobalRepresentation
 from molkern.structures import Structures, as_structures
 
@@ -142,21 +143,57 @@ class BagOfBonds(GlobalRepresentation):
         return hasattr(self, "bags_")
 
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
-        self._call(_core.bag_of_bonds, structures, out)
+        self._call(_core.bag_of_bonds, structures, *self._arguments(out))
+
+    def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
+        single = real_type(self.dtype) == np.float32
+        return self._call_on_device(place.module.bag_of_bonds, structures, place, positions, single)
+
+    def _compute_vjp_on_device(
+        self, structures: Structures, place: Place, positions: Any, gX: Any
+    ) -> Any:
+        return self._call_on_device(place.module.bag_of_bonds_vjp, structures, place, positions, gX)
 
     def _compute_vjp(
         self, structures: Structures, gX: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
-        gradient: npt.NDArray[np.float64] = self._call(_core.bag_of_bonds_vjp, structures, gX)
+        gradient: npt.NDArray[np.float64] = self._call(
+            _core.bag_of_bonds_vjp, structures, *self._arguments(gX)
+        )
         return gradient
 
     def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
-        self._call(_core.bag_of_bonds_jacobian, structures, out)
+        self._call(_core.bag_of_bonds_jacobian, structures, *self._arguments(out))
 
-    def _call(
-        self, function: Callable[..., Any], structures: Structures, array: npt.NDArray[Any]
+    def _arguments(self, array: npt.NDArray[Any]) -> tuple[Any, ...]:
+        return unit_length(self.length_unit), array, self.n_threads
+
+    def _call_on_device(
+        self,
+        function: Callable[..., Any],
+        structures: Structures,
+        place: Place,
+        positions: Any,
+        argument: Any,
     ) -> Any:
-        """A function of the compiled module, given the structures, the bags, and its array."""
+        """A function of the module for devices, which trusts what the host can check."""
+        self._call(_core.check_bags, structures)
+        first = np.concatenate([[0], np.cumsum(self._sizes)])
+        result, coincident = function(
+            structures.numbers,
+            positions,
+            structures.offsets,
+            self.species_,
+            first,
+            unit_length(self.length_unit),
+            argument,
+            place.stream,
+        )
+        require_apart(coincident)
+        return result
+
+    def _call(self, function: Callable[..., Any], structures: Structures, *arguments: Any) -> Any:
+        """A function of the compiled module, given the structures, the bags, and more."""
         try:
             return function(
                 structures.numbers,
@@ -164,9 +201,7 @@ class BagOfBonds(GlobalRepresentation):
                 structures.offsets,
                 self.species_,
                 self._sizes,
-                unit_length(self.length_unit),
-                array,
-                self.n_threads,
+                *arguments,
             )
         except ValueError:
             self._require_known(structures)

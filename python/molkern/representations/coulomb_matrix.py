@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -198,6 +199,27 @@ class CoulombMatrix(GlobalRepresentation):
         _core.coulomb_matrix(*self._arguments(structures), out, self.n_threads)
 
     def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
+        single = real_type(self.dtype) == np.float32
+        function = place.module.coulomb_matrix
+        return self._call_on_device(function, structures, place, positions, single)
+
+    def _compute_vjp_on_device(
+        self, structures: Structures, place: Place, positions: Any, gX: Any
+    ) -> Any:
+        if self.permutation == "eigenspectrum":
+            raise ValueError("device: derivatives of eigenvalues are computed on the host only")
+        function = place.module.coulomb_matrix_vjp
+        return self._call_on_device(function, structures, place, positions, gX)
+
+    def _call_on_device(
+        self,
+        function: Callable[..., Any],
+        structures: Structures,
+        place: Place,
+        positions: Any,
+        argument: Any,
+    ) -> Any:
+        """A function of the module for devices, which trusts what the host can check."""
         numbers, _, offsets, *parameters = self._arguments(structures)
         _core.check_elements(numbers, structures.positions, offsets, "the Coulomb matrix")
         if (structures.sizes > self.size_).any():
@@ -205,9 +227,8 @@ class CoulombMatrix(GlobalRepresentation):
             raise ValueError(
                 f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
             )
-        single = real_type(self.dtype) == np.float32
-        result, coincident = place.module.coulomb_matrix(
-            numbers, positions, offsets, *parameters, single, place.stream
+        result, coincident = function(
+            numbers, positions, offsets, *parameters, argument, place.stream
         )
         require_apart(coincident)
         return result

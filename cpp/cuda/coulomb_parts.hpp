@@ -1,0 +1,143 @@
+// The Coulomb matrix of a molecule in shared memory, and the orders of its rows.
+#pragma once
+
+#include <cmath>
+
+#include "core/ten_digits.hpp"
+#include "cuda/molecule_pairs.hpp"
+
+namespace molkern::cuda {
+
+struct CoulombAtoms {
+    std::int64_t n;
+    double *positions, *charge, *diagonal;
+    double* key;          // what rows are sorted by
+    std::int32_t* order;  // atom of each row
+    std::int32_t* rank;
+};
+
+struct CoulombMolecule {
+    Molecules molecules;
+    CoulombParameters p;
+    std::int64_t largest;
+    std::int64_t* coincident;  // the first molecule in which two atoms coincide
+
+    /// What `read` and, with several copies, `each_order` take.
+    std::size_t shared_bytes() const noexcept {
+        constexpr std::size_t of_atom = 6 * sizeof(double) + 2 * sizeof(std::int32_t);
+        constexpr std::size_t of_copies = sizeof(double) + sizeof(std::int32_t);
+        const bool copies = p.permutation == Permutation::random;
+        constexpr std::size_t rounding = 8 * 16;
+        return static_cast<std::size_t>(largest) * (of_atom + (copies ? of_copies : 0)) + rounding;
+    }
+
+    template <typename Block>
+    MOLKERN_DEVICE CoulombAtoms read(Block& block) const {
+        const auto room = static_cast<std::size_t>(largest);
+        const std::int64_t first = molecules.offsets[block.index()];
+        const CoulombAtoms atoms{
+            molecules.offsets[block.index() + 1] - first, block.template shared<double>(3 * room),
+            block.template shared<double>(room),          block.template shared<double>(room),
+            block.template shared<double>(room),          block.template shared<std::int32_t>(room),
+            block.template shared<std::int32_t>(room)};
+        block.for_each(atoms.n, [&](std::int64_t i) {
+            const std::int32_t z = molecules.numbers[first + i];
+            for (std::int64_t x = 0; x < 3; ++x)
+                atoms.positions[3 * i + x] = molecules.positions[3 * (first + i) + x];
+            atoms.charge[i] = z;
+            atoms.diagonal[i] = p.half_power[z];
+            atoms.order[i] = static_cast<std::int32_t>(i);
+        });
+        return atoms;
+    }
+
+    MOLKERN_DEVICE double entry(const CoulombAtoms& atoms, std::int64_t i,
+                                std::int64_t j) const noexcept {
+        if (i == j) return atoms.diagonal[i];
+        const double squared = squared_distance(atoms.positions + 3 * i, atoms.positions + 3 * j);
+        return p.unit_length * atoms.charge[i] * atoms.charge[j] / std::sqrt(squared);
+    }
+
+    /// Of two atoms as they came: an order means nothing where a distance is 0 or NaN.
+    template <typename Block>
+    MOLKERN_DEVICE void require_apart(const Block& block, const CoulombAtoms& atoms, std::int64_t i,
+                                      std::int64_t j) const noexcept {
+        if (i != j && !apart(squared_distance(atoms.positions + 3 * i, atoms.positions + 3 * j)))
+            atomic_min(coincident, block.index());
+    }
+
+    /// visit(copy) for each copy of the matrix, when atoms.order is that of its rows.
+    template <typename Block, typename Visit>
+    MOLKERN_DEVICE void each_order(Block& block, const CoulombAtoms& atoms,
+                                   const Visit& visit) const {
+        const std::int64_t n = atoms.n;
+        if (p.permutation == Permutation::random) {
+            each_copy(block, atoms, visit);
+            return;
+        }
+        if (p.permutation == Permutation::row_norm) {
+            norms(block, atoms);
+            block.for_each(n, [&](std::int64_t i) { atoms.key[i] = ten_digits(atoms.key[i]); });
+            sort(block, atoms);
+        }
+        visit(std::int64_t{0});
+    }
+
+  private:
+    // The norm of each row of the matrix.
+    template <typename Block>
+    MOLKERN_DEVICE void norms(Block& block, const CoulombAtoms& atoms) const {
+        block.for_each(atoms.n, [&](std::int64_t i) {
+            double total = 0;
+            for (std::int64_t j = 0; j < atoms.n; ++j) {
+                const double m = entry(atoms, i, j);
+                total += m * m;
+            }
+            atoms.key[i] = std::sqrt(total);
+        });
+    }
+
+    // order = rows by descending key, equal ones as they were.
+    template <typename Block>
+    MOLKERN_DEVICE void sort(Block& block, const CoulombAtoms& atoms) const {
+        block.for_each(atoms.n, [&](std::int64_t i) {
+            std::int32_t rank = 0;
+            for (std::int64_t j = 0; j < atoms.n; ++j)
+                rank += atoms.key[j] > atoms.key[i] || (atoms.key[j] == atoms.key[i] && j < i);
+            atoms.rank[i] = rank;
+        });
+        block.for_each(atoms.n, [&](std::int64_t i) {
+            atoms.order[atoms.rank[i]] = static_cast<std::int32_t>(i);
+        });
+    }
+
+    // Noise is added to the norms in their sorted order, so that it does not depend on that of the
+    // atoms.
+    template <typename Block, typename Visit>
+    MOLKERN_DEVICE void each_copy(Block& block, const CoulombAtoms& atoms,
+                                  const Visit& visit) const {
+        const auto size = static_cast<std::int64_t>(p.size);
+        const std::int64_t n = atoms.n;
+        norms(block, atoms);
+        block.for_each(n, [&](std::int64_t i) { atoms.key[i] = ten_digits(atoms.key[i]); });
+        sort(block, atoms);
+        auto* sorted = block.template shared<std::int32_t>(static_cast<std::size_t>(largest));
+        auto* exact = block.template shared<double>(static_cast<std::size_t>(largest));
+        norms(block, atoms);
+        block.for_each(n, [&](std::int64_t k) {
+            sorted[k] = atoms.order[k];
+            exact[k] = atoms.key[atoms.order[k]];
+        });
+        for (std::int64_t copy = 0; copy < static_cast<std::int64_t>(p.n_copies); ++copy) {
+            block.for_each(
+                n, [&](std::int64_t k) { atoms.key[k] = exact[k] + p.noise[copy * size + k]; });
+            sort(block, atoms);
+            // The order among the sorted rows becomes one of atoms.
+            block.for_each(n, [&](std::int64_t k) { atoms.rank[k] = sorted[atoms.order[k]]; });
+            block.for_each(n, [&](std::int64_t k) { atoms.order[k] = atoms.rank[k]; });
+            visit(copy);
+        }
+    }
+};
+
+}  // namespace molkern::cuda
