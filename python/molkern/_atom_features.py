@@ -68,6 +68,19 @@ class AtomFeatures:
         return elements, means
 
 
+def positive_roots(name: str, found: Doubles) -> Doubles:
+    """Square roots of the self-similarities (n_scales, n) of the structures ``name``, all > 0."""
+    good = np.isfinite(found) & (found > 0)
+    if not good.all():
+        molecule = int(np.argmin(good.all(axis=0)))
+        raise ValueError(
+            f"normalize: molecule {molecule} of {name} has self-similarity "
+            f"{found[:, molecule][~good[:, molecule]][0]:g}, expected a positive and finite one "
+            "(atoms, and features other than 0)"
+        )
+    return np.sqrt(found)
+
+
 @dataclass(frozen=True)
 class AtomSimilarity:
     """Kernel of two atoms, as the compiled module takes it."""
@@ -97,13 +110,7 @@ def atom_features(name: str, X: npt.ArrayLike, structures: Any) -> AtomFeatures:
     """Features with one row for each atom of the structures, all finite."""
     x = inputs.matrix(name, X)
     batch = as_structures(structures)
-    n_atoms = len(batch.numbers)
-    if len(x) != n_atoms:
-        hint = ", the number of structures" if len(x) == len(batch) else ""
-        raise ValueError(
-            f"{name}: expected one row for each of {n_atoms} atoms of the structures (a "
-            f"representation with average=None gives them), found {len(x)} rows{hint}"
-        )
+    require_rows(name, len(x), batch)
     if x.size and not (x.min() > -np.inf and x.max() < np.inf):
         atom = int(np.argmin(np.isfinite(x).all(axis=1)))
         molecule = int(np.searchsorted(batch.offsets, atom, side="right")) - 1
@@ -112,6 +119,17 @@ def atom_features(name: str, X: npt.ArrayLike, structures: Any) -> AtomFeatures:
             f"{atom - int(batch.offsets[molecule])} of molecule {molecule}"
         )
     return AtomFeatures(x, batch, np.arange(len(batch)))
+
+
+def require_rows(name: str, n_rows: int, structures: Structures) -> None:
+    """Raise unless there is one row for each atom."""
+    n_atoms = len(structures.numbers)
+    if n_rows != n_atoms:
+        hint = ", the number of structures" if n_rows == len(structures) else ""
+        raise ValueError(
+            f"{name}: expected one row for each of {n_atoms} atoms of the structures (a "
+            f"representation with average=None gives them), found {n_rows} rows{hint}"
+        )
 
 
 def centres_for(

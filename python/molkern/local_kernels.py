@@ -8,6 +8,10 @@ returns one number for each pair of structures. Sums over pairs of atoms grow wi
 structures, as energies do.
 
 Bitwise the same for any number of threads, and, against one ``Y``, for any division of ``X``.
+
+Features that are on a CUDA device (of torch, CuPy, JAX, or anything with ``__dlpack__``) give a
+result there, in the same library; NaN and infinity are not looked for there. The structures stay on
+the host.
 """
 
 from __future__ import annotations
@@ -18,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _kernel_inputs as inputs
+from molkern import _local_kernels_device as device
 from molkern._arrays import checked_out, require_bytes
 from molkern._atom_features import (
     AtomFeatures,
     AtomSimilarity,
-    Centres,
     Doubles,
     atom_features,
     centres_for,
@@ -30,7 +34,9 @@ from molkern._atom_features import (
     gaussian_similarity,
     gram,
     polynomial_similarity,
+    positive_roots,
 )
+from molkern._device import place_of
 from molkern._kernel_inputs import Matrix, Sigma
 
 __all__ = ["gaussian", "gaussian_diagonal", "polynomial", "polynomial_diagonal"]
@@ -118,8 +124,8 @@ def gaussian(
            [1.21306132, 2.        ]])
     """
     similarity = gaussian_similarity(sigma)
-    x, y = _sides(X, structures, Y, structures_Y)
-    return _gram("local.gaussian", x, y, similarity, normalize, out, n_threads)
+    sides = X, structures, Y, structures_Y
+    return _kernel("local.gaussian", sides, similarity, normalize, out, n_threads)
 
 
 def polynomial(
@@ -166,8 +172,8 @@ def polynomial(
     array([[25.]])
     """
     similarity = polynomial_similarity(degree, scale, offset)
-    x, y = _sides(X, structures, Y, structures_Y)
-    return _gram("local.polynomial", x, y, similarity, normalize, out, n_threads)
+    sides = X, structures, Y, structures_Y
+    return _kernel("local.polynomial", sides, similarity, normalize, out, n_threads)
 
 
 def gaussian_diagonal(
@@ -196,7 +202,7 @@ def gaussian_diagonal(
     array([2.])
     """
     similarity = gaussian_similarity(sigma)
-    return _diagonal(atom_features("X", X, structures), similarity, n_threads)
+    return _diagonal(X, structures, similarity, n_threads)
 
 
 def polynomial_diagonal(
@@ -228,16 +234,34 @@ def polynomial_diagonal(
     array([26.])
     """
     similarity = polynomial_similarity(degree, scale, offset)
-    return _diagonal(atom_features("X", X, structures), similarity, n_threads)
+    return _diagonal(X, structures, similarity, n_threads)
+
+
+def _kernel(
+    what: str,
+    sides: tuple[Any, Any, Any, Any],
+    similarity: AtomSimilarity,
+    normalize: bool,
+    out: Matrix | None,
+    n_threads: int | None,
+) -> Matrix:
+    X, _, Y, structures_Y = sides
+    if (Y is None) != (structures_Y is None):
+        missing, given = ("Y", "structures_Y") if Y is None else ("structures_Y", "Y")
+        raise ValueError(f"{missing}: expected beside {given}, found None")
+    if not isinstance(normalize, bool | np.bool_):
+        raise TypeError(f"normalize: expected True or False, found {normalize!r}")
+    if place := place_of(None, X=X, Y=Y):
+        there: Matrix = device.gram(place, *sides, similarity, normalize, out)
+        return there
+    x, y = _sides(*sides)
+    return _gram(what, x, y, similarity, normalize, out, n_threads)
 
 
 def _sides(
     X: npt.ArrayLike, structures: Any, Y: npt.ArrayLike | None, structures_Y: Any
 ) -> tuple[AtomFeatures, AtomFeatures | None]:
     x = atom_features("X", X, structures)
-    if (Y is None) != (structures_Y is None):
-        missing, given = ("Y", "structures_Y") if Y is None else ("structures_Y", "Y")
-        raise ValueError(f"{missing}: expected beside {given}, found None")
     if Y is None:
         return x, None
     y = atom_features("Y", Y, structures_Y)
@@ -254,8 +278,6 @@ def _gram(
     out: Matrix | None,
     n_threads: int | None,
 ) -> Matrix:
-    if not isinstance(normalize, bool | np.bool_):
-        raise TypeError(f"normalize: expected True or False, found {normalize!r}")
     columns = x if y is None else y
     layers = (len(similarity.scales), len(x), len(columns))
     shape = layers[1:] if similarity.single else layers
@@ -269,33 +291,21 @@ def _gram(
     centres = centres_for(similarity, columns, n_threads)
     roots = None
     if normalize:
-        of_x = _roots("structures", x, similarity, centres, n_threads)
-        of_y = of_x if y is None else _roots("structures_Y", y, similarity, centres, n_threads)
+        of_x = positive_roots("structures", diagonal(x, similarity, centres, n_threads))
+        of_y = of_x
+        if y is not None:
+            of_y = positive_roots("structures_Y", diagonal(y, similarity, centres, n_threads))
         roots = of_x, of_y
     gram(x, y, similarity, centres, out.reshape(layers), roots=roots, n_threads=n_threads)
     return out
 
 
-def _roots(
-    name: str,
-    x: AtomFeatures,
-    similarity: AtomSimilarity,
-    centres: Centres,
-    n_threads: int | None,
+def _diagonal(
+    X: npt.ArrayLike, structures: Any, similarity: AtomSimilarity, n_threads: int | None
 ) -> Doubles:
-    """Square roots of the self-similarities, all positive."""
-    found = diagonal(x, similarity, centres, n_threads)
-    good = np.isfinite(found) & (found > 0)
-    if not good.all():
-        molecule = int(np.argmin(good.all(axis=0)))
-        raise ValueError(
-            f"normalize: molecule {molecule} of {name} has self-similarity "
-            f"{found[:, molecule][~good[:, molecule]][0]:g}, expected a positive and finite one "
-            "(atoms, and features other than 0)"
-        )
-    return np.sqrt(found)
-
-
-def _diagonal(x: AtomFeatures, similarity: AtomSimilarity, n_threads: int | None) -> Doubles:
+    if place := place_of(None, X=X):
+        there: Doubles = device.diagonal(place, X, structures, similarity)
+        return there
+    x = atom_features("X", X, structures)
     found = diagonal(x, similarity, centres_for(similarity, x, n_threads), n_threads)
     return found[0] if similarity.single else found

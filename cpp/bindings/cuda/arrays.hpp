@@ -74,6 +74,7 @@ using Array = py::array_t<T, py::array::c_style>;
 
 void define_bag_of_bonds(py::module_& m);
 void define_coulomb_matrix(py::module_& m);
+void define_local_kernels(py::module_& m);
 void define_pairwise(py::module_& m);
 
 }  // namespace molkern::bindings

@@ -7,6 +7,7 @@
 
 #include "molkern/bag_of_bonds.hpp"
 #include "molkern/coulomb_matrix.hpp"
+#include "molkern/local_kernels.hpp"
 #include "molkern/molecules.hpp"
 #include "molkern/pairwise.hpp"
 
@@ -45,5 +46,35 @@ template <typename Real>
 std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& parameters,
                              std::int64_t largest, const Real* cotangent, double* gradient,
                              Stream stream);
+
+/// Features of the atoms of n structures, sorted by those elements that both sides of a kernel
+/// have, then by structure.
+///
+/// x        [any, n_features]
+/// index    [n_sorted]              rows of x
+/// owners   [n_sorted]              structures of these atoms
+/// starts   [n_elements n + 1]      first sorted atom of each element and structure, then n_sorted
+/// first    [n_elements + 1]        that of each element: memory of the host
+template <typename Real>
+struct AtomsByElement {
+    const Real* x;
+    const std::int64_t* index;
+    const std::int32_t* owners;
+    const std::int64_t* starts;
+    const std::int64_t* first;
+    std::int64_t n;
+};
+
+/// As the function of the host, with centres over y, else x, for the Gaussian.
+template <typename Real>
+void local_kernel(const AtomsByElement<Real>& x, const AtomsByElement<Real>* y,
+                  std::int64_t n_elements, std::int64_t n_features,
+                  const AtomSimilarity& similarity, const double* x_roots, const double* y_roots,
+                  Real* out, Stream stream);
+
+template <typename Real>
+void local_kernel_diagonal(const AtomsByElement<Real>& x, std::int64_t n_elements,
+                           std::int64_t n_features, const AtomSimilarity& similarity, double* out,
+                           Stream stream);
 
 }  // namespace molkern::cuda
