@@ -19,6 +19,10 @@
 namespace molkern::cuda {
 namespace {
 
+// Neighbours at a time and, as soap_stride, rows of their harmonics.
+constexpr unsigned tile = 8;
+constexpr std::size_t stride = tile + 1;
+
 // rows [n, n_features] = cotangents before the normalisation of the features of the centres from
 // `first` on, or with first < 0 of complete sets.
 template <typename Real>
@@ -157,39 +161,38 @@ struct GradientsOfNeighbors {
 
     // Tables of a tile, as the host's `Harmonics`.
     struct Room {
-        double *value, *slope;          // [n_harmonics, soap_stride]
-        double *dx, *dy, *dz;           // [n_harmonics, soap_stride]
-        double *radial, *radial_slope;  // [soap_tile, n_radial]
+        double *value, *slope;          // [n_harmonics, stride]
+        double *dx, *dy, *dz;           // [n_harmonics, stride]
+        double *radial, *radial_slope;  // [tile, n_radial]
     };
 
     std::size_t shared_bytes() const {
-        return 8 * (5 * of.shape.n_harmonics * soap_stride + 2 * soap_tile * of.shape.n_radial) +
-               7 * 16;
+        return 8 * (5 * of.shape.n_harmonics * stride + 2 * tile * of.shape.n_radial) + 7 * 16;
     }
 
     template <typename Block>
     MOLKERN_DEVICE Room room_in(Block& block) const {
-        const std::size_t n = of.shape.n_harmonics * soap_stride;
-        const std::size_t m = soap_tile * of.shape.n_radial;
+        const std::size_t n = of.shape.n_harmonics * stride;
+        const std::size_t m = tile * of.shape.n_radial;
         return {block.template shared<double>(n), block.template shared<double>(n),
                 block.template shared<double>(n), block.template shared<double>(n),
                 block.template shared<double>(n), block.template shared<double>(m),
                 block.template shared<double>(m)};
     }
 
-    MOLKERN_DEVICE void harmonics(const Room& room, std::int64_t pair, unsigned k,
-                                  double of_species) const {
+    MOLKERN_DEVICE void harmonics(const Room& room, std::int64_t pair, unsigned k) const {
         const DeviceNeighbors& at = of.neighbors;
+        const double of_species = of.weight_of(static_cast<unsigned>(at.species[pair]));
         const double x = at.x[pair], y = at.y[pair], z = at.z[pair];
         const double r2 = x * x + y * y + z * z;
         const CutoffValue weight = soap::weights<true>(of.p, r2, at.distance[pair], of_species);
-        soap::raw_harmonics<soap_stride>(of.p, x, y, z, r2, room.value + k);
+        soap::raw_harmonics<stride>(of.p, x, y, z, r2, room.value + k);
         double* const d[3] = {room.dx, room.dy, room.dz};
-        soap::gradients<soap_stride>(of.p, room.value + k, weight.value, d, k);
+        soap::gradients<stride>(of.p, room.value + k, weight.value, d, k);
         for (unsigned h = 0; h < of.shape.n_harmonics; ++h) {
-            const double value = of.p.norms[h] * room.value[h * soap_stride + k];
-            room.slope[h * soap_stride + k] = weight.slope * value;
-            room.value[h * soap_stride + k] = weight.value * value;
+            const double value = of.p.norms[h] * room.value[h * stride + k];
+            room.slope[h * stride + k] = weight.slope * value;
+            room.value[h * stride + k] = weight.value * value;
         }
     }
 
@@ -215,7 +218,7 @@ struct GradientsOfNeighbors {
             a += room.radial[at + n] * gradient[h * n_max + n];
             b += room.radial_slope[at + n] * gradient[h * n_max + n];
         }
-        const std::size_t i = h * soap_stride + k;
+        const std::size_t i = h * stride + k;
         room.value[i] = a * room.slope[i] + b * room.value[i];
         room.dx[i] *= a;
         room.dy[i] *= a;
@@ -230,8 +233,8 @@ struct GradientsOfNeighbors {
         const double component = (axis == 0 ? at.x : axis == 1 ? at.y : at.z)[pair];
         double along = 0, total = 0;
         for (unsigned h = 0; h < of.shape.n_harmonics; ++h) {
-            along += room.value[h * soap_stride + k];
-            total += d[h * soap_stride + k];
+            along += room.value[h * stride + k];
+            total += d[h * stride + k];
         }
         (axis == 0 ? gx : axis == 1 ? gy : gz)[pair] = factor * (2 * along * component + total);
     }
@@ -242,33 +245,31 @@ struct GradientsOfNeighbors {
         const std::int64_t c = first + block.index();
         const std::int64_t m = of.neighbors.structure[c];
         const double factor = scale == nullptr ? 1 : scale[m - structure];
-        const auto n_summed = static_cast<std::int64_t>(soap::n_summed(of.p));
         const std::int64_t row = scale == nullptr ? block.index() : m - structure;
         const Room room = room_in(block);
-        for (unsigned s = 0; s < of.p.n_species; ++s) {
-            const auto channel = static_cast<std::int64_t>(soap::channel_of(of.p, s));
-            const double* gradient = of_sums + (row * n_summed + channel) * of.shape.size;
-            const double weight = of.weight_of(s);
-            const std::int64_t end = of.begin(c, s + 1);
-            for (std::int64_t begin = of.begin(c, s); begin < end; begin += soap_tile) {
-                const auto n =
-                    static_cast<unsigned>(end - begin < soap_tile ? end - begin : soap_tile);
-                block.for_each(warp + n * of.shape.n_radial, [&](std::int64_t item) {
-                    const auto i = static_cast<unsigned>(item);
-                    if (i < n) return harmonics(room, begin + i, i, weight);
-                    if (i < warp) return;
+        const double* gradients =
+            of_sums + row * static_cast<std::int64_t>(soap::n_summed(of.p) * of.shape.size);
+        const std::int64_t end = of.neighbors.first[c + 1];
+        for (std::int64_t begin = of.neighbors.first[c]; begin < end; begin += tile) {
+            const auto n = static_cast<unsigned>(end - begin < tile ? end - begin : tile);
+            block.for_each(warp + n * of.shape.n_radial, [&](std::int64_t item) {
+                const auto i = static_cast<unsigned>(item);
+                if (i < n)
+                    harmonics(room, begin + i, i);
+                else if (i >= warp)
                     radial(room, (i - warp) / of.shape.n_radial, (i - warp) % of.shape.n_radial,
                            begin);
-                });
-                block.for_each(n * of.shape.n_harmonics, [&](std::int64_t i) {
-                    const auto k = static_cast<unsigned>(i);
-                    multiply(room, gradient, k / n, k % n);
-                });
-                block.for_each(3 * n, [&](std::int64_t i) {
-                    const auto k = static_cast<unsigned>(i) % n;
-                    add_up(room, begin + k, k, static_cast<unsigned>(i) / n, factor);
-                });
-            }
+            });
+            block.for_each(n * of.shape.n_harmonics, [&](std::int64_t i) {
+                const unsigned k = static_cast<unsigned>(i) % n;
+                const auto s = static_cast<std::size_t>(of.neighbors.species[begin + k]);
+                const double* gradient = gradients + soap::channel_of(of.p, s) * of.shape.size;
+                multiply(room, gradient, static_cast<unsigned>(i) / n, k);
+            });
+            block.for_each(3 * n, [&](std::int64_t i) {
+                const unsigned k = static_cast<unsigned>(i) % n;
+                add_up(room, begin + k, k, static_cast<unsigned>(i) / n, factor);
+            });
         }
     }
 };

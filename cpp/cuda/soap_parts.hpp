@@ -15,7 +15,7 @@ namespace molkern::cuda {
 
 /// Neighbours whose functions are tabulated at a time. Rows of harmonics are longer by one, so that
 /// those of one neighbour lie in different banks of the shared memory.
-constexpr unsigned soap_tile = 8;
+constexpr unsigned soap_tile = 16;
 constexpr std::size_t soap_stride = soap_tile + 1;
 /// Radial functions that a thread works on at a time. Rows may be read, not written, behind their
 /// end.
@@ -173,10 +173,11 @@ class SoapCoefficients {
         const bool together = of_.p.compression == SoapCompression::mu2;
         if (together) clear(block, room_.sums);
         if (room_.total != nullptr) clear(block, room_.total);
+        Tile tile{of_.begin(c, 0), of_.begin(c, 0)};
         for (unsigned s = 0; s < n_species; ++s) {
             const bool own = of_.neighbors.kind[c] == static_cast<std::int32_t>(s);
             if (!own && of_.begin(c, s) == of_.begin(c, s + 1)) continue;
-            add_species(block, c, s, own, together);
+            add_species(block, c, s, own, together, tile);
             if (!together) transform(block, room_.sums, to + s * shape.size, room_.total);
         }
         if (together) transform<T>(block, room_.sums, to, nullptr);
@@ -185,52 +186,60 @@ class SoapCoefficients {
     }
 
   private:
+    // Neighbours whose functions are in the tables.
+    struct Tile {
+        std::int64_t begin, end;
+    };
+
     template <typename Block>
     MOLKERN_DEVICE void clear(Block& block, double* sums) const {
         block.for_each(of_.shape.size, [&](std::int64_t i) { sums[i] = 0; });
     }
 
-    // The sums of a species; `add`: on top of what is there.
+    // The sums of a species; `add`: on top of what is there. The tile moves on as needed.
     template <typename Block>
-    MOLKERN_DEVICE void add_species(Block& block, std::int64_t c, unsigned s, bool own,
-                                    bool add) const {
+    MOLKERN_DEVICE void add_species(Block& block, std::int64_t c, unsigned s, bool own, bool add,
+                                    Tile& tile) const {
         const std::int64_t end = of_.begin(c, s + 1);
-        std::int64_t first = of_.begin(c, s);
+        std::int64_t from = of_.begin(c, s);
+        const double start = own ? of_.weight_of(s) * of_.p.norms[0] : 0;
         bool begins = true;
         do {
-            const auto n = static_cast<unsigned>(end - first < soap_tile ? end - first : soap_tile);
-            tabulate(block, first, n, s, begins, own, add);
-            add_tile(block, n);
-            first += n;
+            if (from < end && from == tile.end) {
+                const std::int64_t last = of_.begin(c, of_.neighbors.n_species);
+                tile = {from, last - from < soap_tile ? last : from + soap_tile};
+                tabulate(block, tile);
+            }
+            const std::int64_t to = end < tile.end ? end : tile.end;
+            add_range(block, static_cast<unsigned>(from - tile.begin),
+                      static_cast<unsigned>(to - tile.begin), begins && !add, begins ? start : 0);
+            from = to;
             begins = false;
-        } while (first < end);
+        } while (from < end);
     }
 
-    // Harmonics and radial functions of n neighbours, and if it `begins` what the sums start with.
-    // The harmonics have a warp of their own.
+    // Harmonics, which have a warp of their own, and radial functions.
     template <typename Block>
-    MOLKERN_DEVICE void tabulate(Block& block, std::int64_t first, unsigned n, unsigned s,
-                                 bool begins, bool own, bool add) const {
+    MOLKERN_DEVICE void tabulate(Block& block, const Tile& tile) const {
         constexpr unsigned warp = 32;
-        const SoapShape& shape = of_.shape;
-        const unsigned radials = warp + n * shape.n_radial;
-        block.for_each(begins ? radials + shape.size : radials, [&](std::int64_t item) {
+        const unsigned n_radial = of_.shape.n_radial;
+        const auto n = static_cast<unsigned>(tile.end - tile.begin);
+        block.for_each(warp + n * n_radial, [&](std::int64_t item) {
             const auto i = static_cast<unsigned>(item);
-            if (i < n) return harmonics(first + i, i, s);
-            if (i < warp) return;
-            if (i < radials)
-                return radial((i - warp) / shape.n_radial, (i - warp) % shape.n_radial, first);
-            start(i - radials, s, own, add);
+            if (i < n)
+                harmonics(tile.begin + i, i);
+            else if (i >= warp)
+                radial((i - warp) / n_radial, (i - warp) % n_radial, tile.begin);
         });
     }
 
-    MOLKERN_DEVICE void harmonics(std::int64_t pair, unsigned k, unsigned s) const {
+    MOLKERN_DEVICE void harmonics(std::int64_t pair, unsigned k) const {
         const DeviceNeighbors& at = of_.neighbors;
         const double x = at.x[pair], y = at.y[pair], z = at.z[pair];
         const double r2 = x * x + y * y + z * z;
         soap::raw_harmonics<soap_stride>(of_.p, x, y, z, r2, room_.value + k);
-        const double weight =
-            soap::weights<false>(of_.p, r2, at.distance[pair], of_.weight_of(s)).value;
+        const double of_species = of_.weight_of(static_cast<unsigned>(at.species[pair]));
+        const double weight = soap::weights<false>(of_.p, r2, at.distance[pair], of_species).value;
         for (unsigned h = 0; h < of_.shape.n_harmonics; ++h)
             room_.value[h * soap_stride + k] *= of_.p.norms[h] * weight;
     }
@@ -246,16 +255,11 @@ class SoapCoefficients {
                                    : soap::radial<false, true>(of_.p, r2, r, l, n).value;
     }
 
-    // The part of the centre itself, with l = 0 only.
-    MOLKERN_DEVICE void start(unsigned i, unsigned s, bool own, bool add) const {
-        double value = add ? room_.sums[i] : 0;
-        if (own && i < of_.shape.n_max) value += of_.weight_of(s) * of_.p.norms[0] * of_.p.own[i];
-        room_.sums[i] = value;
-    }
-
-    // sums += those over the n neighbours of the tables.
+    // sums += those over the neighbours from .. to - 1 of the tables, or = if they are new; and
+    // `start` times the part of the centre itself, which has l = 0 only.
     template <typename Block>
-    MOLKERN_DEVICE void add_tile(Block& block, unsigned n) const {
+    MOLKERN_DEVICE void add_range(Block& block, unsigned from, unsigned to, bool is_new,
+                                  double start) const {
         const SoapShape& shape = of_.shape;
         block.for_each(shape.n_harmonics * shape.n_strips, [&](std::int64_t item) {
             const unsigned h = static_cast<unsigned>(item) / shape.n_strips;
@@ -263,12 +267,14 @@ class SoapCoefficients {
             const double* value = room_.value + h * soap_stride;
             const double* radials = room_.radial + degree_of(h) * shape.n_max + v;
             double total[soap_strip] = {};
-            for (unsigned k = 0; k < n; ++k)
+            for (unsigned k = from; k < to; ++k)
                 for (unsigned j = 0; j < soap_strip; ++j)
                     total[j] += value[k] * radials[k * shape.n_radial + j];
             double* sums = room_.sums + h * shape.n_max + v;
-            for (unsigned j = 0; j < soap_strip; ++j)
-                if (v + j < shape.n_max) sums[j] += total[j];
+            for (unsigned j = 0; j < soap_strip && v + j < shape.n_max; ++j) {
+                if (h == 0) total[j] += start * of_.p.own[v + j];
+                sums[j] = is_new ? total[j] : sums[j] + total[j];
+            }
         });
     }
 
