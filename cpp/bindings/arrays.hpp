@@ -1,8 +1,6 @@
 // The border: what comes from Python is checked here, once. Kernels assume.
 #pragma once
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <atomic>
@@ -11,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "bindings/checks.hpp"
+#include "bindings/cutoff_function.hpp"
 #include "bindings/half_powers.hpp"
 #include "cpu/parallel.hpp"
 #include "molkern/acsf.hpp"
@@ -18,39 +18,6 @@
 #include "molkern/neighbors.hpp"
 
 namespace molkern::bindings {
-
-namespace py = pybind11;
-
-/// C-contiguous and of exactly this type; together with .noconvert() never a silent copy.
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
-
-inline void require(bool ok, const std::string& message) {
-    if (!ok) throw py::value_error(message);
-}
-
-inline std::string shape_of(const py::array& a) {
-    std::string text = "(";
-    for (py::ssize_t k = 0; k < a.ndim(); ++k)
-        text += std::to_string(a.shape(k)) + (k + 1 < a.ndim() ? ", " : a.ndim() == 1 ? "," : "");
-    return text + ")";
-}
-
-/// Requires the shape given; -1 allows any length.
-template <typename... Length>
-void require_shape(const char* name, const py::array& a, Length... lengths) {
-    const py::ssize_t expected[] = {static_cast<py::ssize_t>(lengths)...};
-    bool ok = a.ndim() == static_cast<py::ssize_t>(sizeof...(lengths));
-    std::string text = "(";
-    for (std::size_t k = 0; k < sizeof...(lengths); ++k) {
-        if (ok && expected[k] >= 0) ok = a.shape(static_cast<py::ssize_t>(k)) == expected[k];
-        text += (expected[k] < 0 ? "any" : std::to_string(expected[k])) +
-                (k + 1 < sizeof...(lengths) ? ", "
-                 : sizeof...(lengths) == 1  ? ","
-                                            : "");
-    }
-    require(ok, std::string(name) + ": expected shape " + text + "), found " + shape_of(a));
-}
 
 /// Threads asked for: 0 for None. Warns once in a forked child, where everything is serial.
 inline int requested_threads(std::optional<py::ssize_t> n_threads) {
@@ -79,9 +46,6 @@ Cells checked_cells(const Molecules& molecules, const std::optional<Array<double
 /// A checked batch of elements. `what` is the representation that needs their charges.
 Molecules checked_molecules(const Array<std::int32_t>& numbers, const Array<double>& positions,
                             const Array<std::int64_t>& offsets, const char* what);
-
-/// Raises for an unknown name.
-CutoffFunction cutoff_function_of(const std::string& name);
 
 /// Raises for molecule m, in which two atoms coincide, naming them.
 [[noreturn]] void raise_coincident(const Molecules& molecules, std::size_t m);

@@ -183,6 +183,16 @@ void define_local(py::module_& m) {
     py::class_<LocalKernel>(m, "LocalKernel")
         .def_readonly("n_features", &LocalKernel::n_features)
         .def_readonly("own", &LocalKernel::own);
+    m.def(
+        "check_local",
+        [](const LocalKernel& kernel, const Numbers& numbers, const Array<double>& positions,
+           const Offsets& offsets, const Vectors& cells, const Flags& pbc, const Rows& centers,
+           const std::string& average) {
+            checked_task(kernel, numbers, positions, offsets, cells, pbc, centers, average);
+        },
+        py::arg("kernel"), py::arg("numbers").noconvert(), py::arg("positions").noconvert(),
+        py::arg("offsets").noconvert(), py::arg("cells").noconvert(), py::arg("pbc").noconvert(),
+        py::arg("centers").noconvert(), py::arg("average"));
     define_for<double>(m);
     define_for<float>(m);
     m.def("local_columns", &columns, py::arg("kernel"), py::arg("neighbors").noconvert(),

@@ -26,17 +26,6 @@ using namespace acsf;
 constexpr std::size_t block = 64;
 constexpr std::size_t block_room = block + 8;
 
-V radial_value(const AcsfRadial& f, V r, V fc) noexcept {
-    if (f.kind == AcsfRadial::cutoff) return fc;
-    if (f.kind == AcsfRadial::gaussian) {
-        const V d = r - f.r_s;
-        return fc * exp2_product(d * d, broadcast(-log2_e * f.factor));
-    }
-    V c;
-    for (std::size_t k = 0; k < width; ++k) c[k] = std::cos(f.factor * r[k]);
-    return fc * c;
-}
-
 inline V masked(const double* values, std::size_t n) noexcept {
     return first_lanes(n < width ? n : width) ? load(values) : V{};
 }

@@ -72,22 +72,7 @@ void fill(const AcsfParameters& p, const Neighbors& nb, const Runs& runs,
 }
 
 // Radial functions: derivative by r^2.
-V radial_slope(const AcsfRadial& f, V r, V inverse_r, V fc, V slope) noexcept {
-    if (f.kind == AcsfRadial::cutoff) return slope;
-    if (f.kind == AcsfRadial::gaussian) {
-        const V d = r - f.r_s;
-        return exp2_product(d * d, broadcast(-log2_e * f.factor)) *
-               (slope - f.factor * d * inverse_r * fc);
-    }
-    V c, s;
-    for (std::size_t k = 0; k < width; ++k) {
-        c[k] = std::cos(f.factor * r[k]);
-        s[k] = std::sin(f.factor * r[k]);
-    }
-    return c * slope - 0.5 * f.factor * s * inverse_r * fc;
-}
-
-V radial_slope(const AcsfRadial& f, const Neighbors& nb, std::size_t k) noexcept {
+V slope_at(const AcsfRadial& f, const Neighbors& nb, std::size_t k) noexcept {
     const V inverse = load(nb.inverse_r + k);
     return radial_slope(f, load(nb.r2 + k) * inverse, inverse, load(nb.cutoff + k),
                         load(nb.slope + k));
@@ -99,7 +84,7 @@ void radial_vjp(const AcsfParameters& p, const Center& center, const Neighbors& 
         for (std::size_t k = center.begin[s]; k < center.begin[s + 1]; k += width) {
             V total{};
             for (std::size_t f = 0; f < p.n_radial; ++f)
-                total += cotangent[s * p.n_radial + f] * radial_slope(p.radial[f], nb, k);
+                total += cotangent[s * p.n_radial + f] * slope_at(p.radial[f], nb, k);
             // The lanes behind the end belong to the next species, which overwrites them.
             store(own + k, 2.0 * total);
         }
@@ -267,7 +252,7 @@ void fill_blocks(const AcsfParameters& p, const Center& center, double* from,
         for (std::size_t f = 0; f < p.n_radial; ++f) {
             const std::size_t begin = center.begin[s], end = center.begin[s + 1];
             for (std::size_t k = begin; k < end; k += width)
-                store(g.own + k, 2.0 * radial_slope(p.radial[f], nb, k));
+                store(g.own + k, 2.0 * slope_at(p.radial[f], nb, k));
             take_gradients(nb, g, begin, end, n_features, values + s * p.n_radial + f);
         }
     if (p.n_angular == 0) return;

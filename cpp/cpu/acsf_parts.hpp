@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "core/acsf_functions.hpp"
 #include "core/cutoff_functions.hpp"
 #include "core/exp.hpp"
-#include "core/power.hpp"
 #include "core/simd.hpp"
 #include "core/sums.hpp"
 #include "molkern/acsf.hpp"
@@ -196,37 +196,6 @@ inline void pack(const Neighbors& nb, const Runs& runs, double r2_cut, const Pai
     }
 }
 
-inline V whole_power(V x, std::size_t power) noexcept {
-    const V x2 = x * x, x4 = x2 * x2;
-    // One jump for the frequent powers: the branches of the loop are mispredicted.
-    switch (power) {
-        case 0:
-            return broadcast(1.0);
-        case 1:
-            return x;
-        case 2:
-            return x2;
-        case 3:
-            return x2 * x;
-        case 4:
-            return x4;
-        case 5:
-            return x4 * x;
-        case 6:
-            return x4 * x2;
-        case 7:
-            return x4 * (x2 * x);
-        case 8:
-            return x4 * x4;
-    }
-    V result = power & 1 ? x : broadcast(1.0);
-    for (power >>= 1; power != 0; power >>= 1) {
-        x *= x;
-        if (power & 1) result *= x;
-    }
-    return result;
-}
-
 /// Exponentials of pairs e .. e + width - 1: to + i * pair_room for exponential i.
 inline void exponentials(const AcsfParameters& p, const Pairs& pairs, std::size_t e,
                          double* to) noexcept {
@@ -247,13 +216,9 @@ void angles(const AcsfParameters& p, const Pairs& pairs, std::size_t e, double* 
             double* slopes) noexcept {
     const V cosine = load(pairs.cosine + e);
     for (std::size_t c = 0; c < p.n_angles; ++c) {
-        const AcsfAngle& a = p.angles[c];
-        V t = 0.5 + 0.5 * a.lambda * cosine;
-        t = t < 0.0 ? V{} : t;  // rounding
-        const V value = a.whole > 0 ? whole_power(t, derivative ? a.whole - 1 : a.whole)
-                                    : power(t, Exponent(derivative ? a.zeta - 1 : a.zeta));
-        store(values + c * pair_room + e, derivative ? value * t : value);
-        if (derivative) store(slopes + c * pair_room + e, 0.5 * a.lambda * a.zeta * value);
+        const AngleFactor f = angle_factor<derivative>(p.angles[c], cosine);
+        store(values + c * pair_room + e, f.value);
+        if (derivative) store(slopes + c * pair_room + e, f.slope);
     }
 }
 

@@ -77,13 +77,9 @@ void outer_factors(const AevParameters& p, const Product& product, const Pairs& 
         store(pairs.sine + v, sine);
         const V mean = load(pairs.mean + v);
         for (std::size_t o = 0; o < product.n_outer; ++o) {
-            V factor;
-            if (product.sections_inside) {
-                const V d = mean - p.angular_shifts[o];
-                factor = exp2_product(d * d, broadcast(-log2_e * p.angular_eta));
-            } else {
-                factor = power(0.5 + cosine * p.half_cosines[o] + sine * p.half_sines[o], zeta);
-            }
+            const V factor = product.sections_inside
+                                 ? shift_value(p.angular_eta, p.angular_shifts[o], mean)
+                                 : section_value(p, o, cosine, sine, zeta);
             store(outer + o * pairs_capacity + v, weight * factor);
         }
     }

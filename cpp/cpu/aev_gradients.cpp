@@ -20,37 +20,6 @@ namespace molkern {
 inline namespace MOLKERN_ISA {
 namespace {
 
-// Factors of a vector of pairs and their derivatives by cos(theta), or by the mean distance.
-struct Factor {
-    V value, derivative;
-};
-
-// cos and sin of theta of a vector of pairs.
-struct Angle {
-    V cosine, sine, cotangent;
-
-    explicit Angle(V c) noexcept : cosine(c) {
-        const V rest = 1.0 - c * c;
-        const V inverse = inverse_sqrt(rest);
-        sine = rest * inverse;
-        cotangent = c * inverse;
-    }
-};
-
-inline Factor section(const AevParameters& p, std::size_t s, const Angle& angle,
-                      const Exponent& less_one) noexcept {
-    const double half_cosine = p.half_cosines[s], half_sine = p.half_sines[s];
-    const V base = 0.5 + angle.cosine * half_cosine + angle.sine * half_sine;
-    const V low = power(base, less_one);
-    return {base * low, (p.zeta * low) * (half_cosine - angle.cotangent * half_sine)};
-}
-
-inline Factor shift(double eta, double center, V r) noexcept {
-    const V d = r - center;
-    const V value = exp2_product(d * d, broadcast(-log2_e * eta));
-    return {value, (-2 * eta) * d * value};
-}
-
 // Features of a neighbour's species: the lanes of the sum over features of cotangent times
 // derivative by r, without radial_factor.
 inline V radial_slope(const AevParameters& p, const double* cotangent, double r, double cutoff,
@@ -103,10 +72,10 @@ void contract(const AevParameters& p, const Segment& segment, const double* bloc
               double* sections) noexcept {
     const Exponent less_one(p.zeta - 1);
     for (std::size_t v = segment.begin; v < segment.end; v += width) {
-        const Angle angle(load(pairs.cosine + v));
+        const AevAngle angle(load(pairs.cosine + v));
         const V mean = load(pairs.mean + v), weight = load(pairs.weight + v);
         for (std::size_t s = 0; s < p.n_sections; ++s) {
-            const Factor f = section(p, s, angle, less_one);
+            const AevFactor f = section(p, s, angle, less_one);
             store(sections + 2 * s * width, f.value);
             store(sections + (2 * s + 1) * width, f.derivative);
         }
@@ -118,7 +87,7 @@ void contract(const AevParameters& p, const Segment& segment, const double* bloc
                 sum_value += c * load(sections + 2 * s * width);
                 sum_derivative += c * load(sections + (2 * s + 1) * width);
             }
-            const Factor g = shift(p.angular_eta, p.angular_shifts[a], mean);
+            const AevFactor g = shift(p.angular_eta, p.angular_shifts[a], mean);
             total += g.value * sum_value;
             by_mean += g.derivative * sum_value;
             by_cosine += g.value * sum_derivative;
@@ -196,15 +165,15 @@ void tabulate(const AevParameters& p, const Segment& segment, const Pairs& pairs
     const Exponent less_one(p.zeta - 1);
     double* shifts = table + 2 * p.n_sections * pairs_capacity;
     for (std::size_t v = segment.begin; v < segment.end; v += width) {
-        const Angle angle(load(pairs.cosine + v));
+        const AevAngle angle(load(pairs.cosine + v));
         const V mean = load(pairs.mean + v);
         for (std::size_t s = 0; s < p.n_sections; ++s) {
-            const Factor f = section(p, s, angle, less_one);
+            const AevFactor f = section(p, s, angle, less_one);
             store(table + s * pairs_capacity + v, f.value);
             store(table + (p.n_sections + s) * pairs_capacity + v, f.derivative);
         }
         for (std::size_t a = 0; a < p.n_angular_shifts; ++a) {
-            const Factor g = shift(p.angular_eta, p.angular_shifts[a], mean);
+            const AevFactor g = shift(p.angular_eta, p.angular_shifts[a], mean);
             store(shifts + a * pairs_capacity + v, g.value);
             store(shifts + (p.n_angular_shifts + a) * pairs_capacity + v, g.derivative);
         }

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/cutoff_functions.hpp"
+#include "core/aev_functions.hpp"
 #include "core/inverse_sqrt.hpp"
 #include "core/power.hpp"
 #include "core/simd.hpp"
@@ -17,10 +17,6 @@ inline namespace MOLKERN_ISA {
 constexpr std::size_t width = lanes<double>;
 using V = Vector<double>;
 
-// torchani's: keeps arccos away from +-1.
-constexpr double cosine_factor = 0.95;
-constexpr double radial_factor = 0.25;
-
 // Sums over the pairs of a neighbour k that its gradient needs: 2 f(r_j) S, w S' / 2, and
 // 0.95 w dS/dcos times the unit vector of j.
 constexpr std::size_t aev_sums = 5;
@@ -29,15 +25,6 @@ constexpr std::size_t aev_sums = 5;
 constexpr std::size_t most_pairs = 256;
 constexpr std::size_t pairs_capacity = most_pairs + 16;
 constexpr std::size_t most_segments = 64;
-
-/// (1 + cos(pi r / r_cut)) / 2, 0 from r_cut on, and its derivative by r.
-struct CutoffOfDistance {
-    V value, derivative;
-};
-inline CutoffOfDistance cosine_cutoff(V r, double r_cut) noexcept {
-    const CutoffValue c = cutoff<true>(CutoffFunction::cosine, r * r, 1 / (r_cut * r_cut));
-    return {c.value, 2.0 * r * c.slope};
-}
 
 /// Doubles of an array of n that vectors may read and write beyond its end.
 inline std::size_t room(std::size_t n) noexcept {

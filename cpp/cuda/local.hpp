@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cuda/neighbors.hpp"
+#include "molkern/acsf.hpp"
+#include "molkern/aev.hpp"
 #include "molkern/local.hpp"
 
 namespace molkern::cuda {
@@ -36,7 +39,10 @@ struct Cotangent {
 /// inner_vjp   as vjp, for Average::inner; cotangent [n_structures, n_features]
 class DeviceKernel {
   public:
+    DeviceKernel() = default;
     virtual ~DeviceKernel() = default;
+    DeviceKernel(const DeviceKernel&) = delete;
+    DeviceKernel& operator=(const DeviceKernel&) = delete;
 
     virtual void values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
                         std::int64_t end, double* to, Stream stream) const = 0;
@@ -67,6 +73,36 @@ class DeviceKernel {
     std::int64_t n_features = 0;
     double r_cut = 0;
 };
+
+/// Both types of number from the templates run_values and run_vjp of Derived.
+template <typename Derived>
+class TypedKernel : public DeviceKernel {
+  public:
+    void values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
+                std::int64_t end, double* to, Stream stream) const override {
+        self().run_values(neighbors, most, begin, end, to, stream);
+    }
+    void values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
+                std::int64_t end, float* to, Stream stream) const override {
+        self().run_values(neighbors, most, begin, end, to, stream);
+    }
+    void vjp(const DeviceNeighbors& neighbors, std::int64_t most,
+             const Cotangent<double>& cotangent, double* gx, double* gy, double* gz,
+             Stream stream) const override {
+        self().run_vjp(neighbors, most, cotangent, gx, gy, gz, stream);
+    }
+    void vjp(const DeviceNeighbors& neighbors, std::int64_t most, const Cotangent<float>& cotangent,
+             double* gx, double* gy, double* gz, Stream stream) const override {
+        self().run_vjp(neighbors, most, cotangent, gx, gy, gz, stream);
+    }
+
+  private:
+    const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
+};
+
+/// Kernels with parameters of the host.
+std::shared_ptr<DeviceKernel> acsf_kernel(std::shared_ptr<const AcsfParameters> parameters);
+std::shared_ptr<DeviceKernel> aev_kernel(std::shared_ptr<const AevParameters> parameters);
 
 /// Features, as local_values of the host; `of.r_cut` is that of the kernel. Returns the first
 /// structure that is wrong (FoundNeighbors::coincident) or no_molecule; waits for the stream.

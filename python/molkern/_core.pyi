@@ -187,6 +187,16 @@ def aev_kernel(
     angular_shifts: npt.NDArray[np.float64],
     sections: npt.NDArray[np.float64],
 ) -> LocalKernel: ...
+def check_local(
+    kernel: LocalKernel,
+    numbers: npt.NDArray[np.int32],
+    positions: npt.NDArray[np.float64],
+    offsets: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.float64] | None,
+    pbc: npt.NDArray[np.bool_] | None,
+    centers: npt.NDArray[np.int64] | None,
+    average: str,
+) -> None: ...
 def local_values(
     kernel: LocalKernel,
     numbers: npt.NDArray[np.int32],

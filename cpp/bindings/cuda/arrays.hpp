@@ -1,8 +1,6 @@
 // Arrays on a device: what comes from Python by DLPack, and what leaves the same way.
 #pragma once
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <cstdint>
@@ -10,12 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "bindings/checks.hpp"
 #include "bindings/cuda/dlpack.hpp"
 #include "cuda/runtime.hpp"
 
 namespace molkern::bindings {
-
-namespace py = pybind11;
 
 /// A C-ordered array of real numbers on a device, its own or another library's.
 ///
@@ -60,20 +57,13 @@ inline cuda::Stream stream_of(std::uintptr_t handle) noexcept {
     return reinterpret_cast<cuda::Stream>(handle);
 }
 
-inline void require(bool ok, const std::string& message) {
-    if (!ok) throw py::value_error(message);
-}
-
 /// Raises unless an array has this shape; -1: any length.
 void require_shape(const char* name, const DeviceArray& array,
                    const std::vector<std::int64_t>& expected);
 
-/// C-contiguous NumPy arrays of exactly this type.
-template <typename T>
-using Array = py::array_t<T, py::array::c_style>;
-
 void define_bag_of_bonds(py::module_& m);
 void define_coulomb_matrix(py::module_& m);
+void define_local(py::module_& m);
 void define_local_kernels(py::module_& m);
 void define_pairwise(py::module_& m);
 

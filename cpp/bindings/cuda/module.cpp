@@ -119,6 +119,7 @@ PYBIND11_MODULE(_cuda, m) {
     define_arrays(m);
     define_bag_of_bonds(m);
     define_coulomb_matrix(m);
+    define_local(m);
     define_local_kernels(m);
     define_pairwise(m);
 }

@@ -70,4 +70,10 @@ struct AcsfParameters {
     std::size_t n_groups;
 };
 
+/// Length of a row. Always inlined: kernels use it, and must not leave a copy outside of their
+/// level.
+[[gnu::always_inline]] constexpr std::size_t acsf_features(const AcsfParameters& p) noexcept {
+    return p.n_species * p.n_radial + p.n_species * (p.n_species + 1) / 2 * p.n_angular;
+}
+
 }  // namespace molkern

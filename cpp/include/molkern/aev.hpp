@@ -33,7 +33,7 @@ struct AevParameters {
 
 /// Length of a row. Always inlined: kernels use it, and must not leave a copy outside of their
 /// level.
-[[gnu::always_inline]] inline std::size_t aev_features(const AevParameters& p) noexcept {
+[[gnu::always_inline]] constexpr std::size_t aev_features(const AevParameters& p) noexcept {
     return p.n_species * p.n_shifts +
            p.n_species * (p.n_species + 1) / 2 * p.n_angular_shifts * p.n_sections;
 }

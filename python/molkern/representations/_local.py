@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern._arrays import checked_out, require_bytes, single_or_double
+from molkern._device import Place
 from molkern.elements import species_numbers, symbol_of
 from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
+from molkern.representations._local_device import gradient_on, place_for, values_on
 from molkern.structures import Structures, as_structures
 
 __all__ = ["LocalRepresentation"]
@@ -33,8 +35,8 @@ class LocalRepresentation(Representation):
     dtype: str
 
     @abstractmethod
-    def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
-        """The compiled kernel; checks the parameters."""
+    def _make_kernel(self, species: npt.NDArray[np.int32], module: Any = _core) -> Any:
+        """The kernel of a compiled module; checks the parameters."""
 
     def fit(self, structures: Any, y: Any = None) -> Self:
         """Check the parameters and fix the species.
@@ -73,15 +75,23 @@ class LocalRepresentation(Representation):
 
     def __getstate__(self) -> dict[str, Any]:
         # The compiled kernel is made again from the parameters of the fit where it is needed.
-        return {name: value for name, value in self.__dict__.items() if name != "_kernel"}
+        compiled = ("_kernel", "_on_device")
+        return {name: value for name, value in self.__dict__.items() if name not in compiled}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "species_" in state:
             self._kernel = self._kernel_of_fit()
 
-    def _kernel_of_fit(self) -> Any:
-        return type(self)(**self._fitted_with)._make_kernel(self.species_)
+    def _kernel_of_fit(self, module: Any = _core) -> Any:
+        return type(self)(**self._fitted_with)._make_kernel(self.species_, module)
+
+    def _kernels(self, place: Place) -> tuple[Any, Any]:
+        """Those of host and device; that of the device is kept until the next fit."""
+        key = (self._kernel, place.module)
+        if self._on_device is None or self._on_device[0] != key:
+            self._on_device = key, self._kernel_of_fit(place.module)
+        return self._kernel, self._on_device[1]
 
     def transform(
         self,
@@ -89,7 +99,9 @@ class LocalRepresentation(Representation):
         out: npt.NDArray[Any] | None = None,
         *,
         centers: npt.ArrayLike | None = None,
-    ) -> npt.NDArray[Any]:
+        device: str | None = None,
+        positions: Any = None,
+    ) -> Any:
         """Features.
 
         Parameters
@@ -99,10 +111,17 @@ class LocalRepresentation(Representation):
         out : ndarray, C-contiguous, of the shape and dtype of the result, optional
         centers : array_like of int, ascending, optional
             Rows of the batch that are represented; all atoms are neighbours. None: all of them.
+        device : {None, "cuda", "cuda:<number>"}
+            Where to compute. None: where ``positions`` are, else on the host.
+        positions : array on a device, shape (n_atoms, 3), optional
+            Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
+            ``__dlpack__``.
 
         Returns
         -------
         ndarray, shape (n_centers, n_features) or with an average (n_structures, n_features)
+            On a device an array of the library of ``positions``, without them one with
+            ``__dlpack__`` and ``to_numpy()``.
 
         Raises
         ------
@@ -116,8 +135,14 @@ class LocalRepresentation(Representation):
         batch = as_structures(structures)
         self._require_known(batch, self.species_)
         rows = _rows(centers)
-        shape = (self._n_rows(batch, rows), self.n_features_out_)
         dtype = real_type(self.dtype)
+        if place := place_for(device, positions):
+            if out is not None:
+                raise ValueError("out: expected None for a result on a device, found an array")
+            single = dtype == np.float32
+            name = self._average_name()
+            return values_on(place, self._kernels(place), batch, positions, rows, name, single)
+        shape = (self._n_rows(batch, rows), self.n_features_out_)
         warm = out is not None
         if out is None:
             require_bytes(shape, dtype, f"{type(self).__name__}.transform")
@@ -136,6 +161,8 @@ class LocalRepresentation(Representation):
         *,
         strain: bool = False,
         centers: npt.ArrayLike | None = None,
+        device: str | None = None,
+        positions: Any = None,
     ) -> Any:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
 
@@ -143,11 +170,11 @@ class LocalRepresentation(Representation):
         ----------
         structures : Structures, or list of ase.Atoms or of (numbers, positions)
         gX : array_like of float, of the shape of ``transform(structures)``
-            The derivative of a scalar with respect to the features.
+            The derivative of a scalar with respect to the features; may be on a device.
         strain : bool, default=False
-            Whether the derivative with respect to strain is wanted, too.
-        centers : array_like of int, ascending, optional
-            As in ``transform``.
+            Whether the derivative with respect to strain is wanted, too. On the host only.
+        centers, device, positions
+            As in ``transform``; None as device: where ``positions`` or ``gX`` are.
 
         Returns
         -------
@@ -168,8 +195,13 @@ class LocalRepresentation(Representation):
         batch = as_structures(structures)
         self._require_known(batch, self.species_)
         rows = _rows(centers)
-        cotangent = single_or_double("gX", gX)
         _require_bool("strain", strain)
+        if place := place_for(device, positions, gX):
+            if strain:
+                raise ValueError("strain: computed on the host only, expected False on a device")
+            name = self._average_name()
+            return gradient_on(place, self._kernels(place), batch, positions, rows, name, gX)
+        cotangent = single_or_double("gX", gX)
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         if cotangent.shape != shape:
             raise ValueError(f"gX: expected shape {shape}, found {cotangent.shape}")
@@ -264,6 +296,8 @@ class LocalRepresentation(Representation):
         return int(self._kernel.n_features)
 
     _kernel: Any
+    # The kernels of host and device that belong together, the latter once it was needed.
+    _on_device: tuple[Any, Any] | None = None
     # What `average` may be besides None, and the names of the compiled module.
     _averages: ClassVar[dict[str, str]] = {"sum": "sum", "mean": "mean"}
 

@@ -232,7 +232,7 @@ class ACSF(LocalRepresentation):
         ]
         return np.array(names, dtype=object)
 
-    def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
+    def _make_kernel(self, species: npt.NDArray[np.int32], module: Any = _core) -> Any:
         if self.cutoff_function not in _CUTOFF_FUNCTIONS:
             raise ValueError(
                 f"cutoff_function: expected one of {', '.join(_CUTOFF_FUNCTIONS)}, "
@@ -247,7 +247,7 @@ class ACSF(LocalRepresentation):
         g5 = _table("g5", self.g5, ("eta", "zeta", "lambda_"))
         if not (self.g1 or len(g2) or len(g3) or len(g4) or len(g5)):
             raise ValueError("g1, g2, g3, g4, g5: expected some functions, found none")
-        return _core.acsf_kernel(
+        return module.acsf_kernel(
             species, r_cut, self.cutoff_function, bool(self.g1), g2, g3.ravel(), g4, g5
         )
 

@@ -274,12 +274,12 @@ class AEV(LocalRepresentation):
         ]
         return np.array(radial + angular, dtype=object)
 
-    def _kernel_of_fit(self) -> Any:
-        return self._make_kernel(self.species_)
+    def _kernel_of_fit(self, module: Any = _core) -> Any:
+        return self._make_kernel(self.species_, module)
 
-    def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
+    def _make_kernel(self, species: npt.NDArray[np.int32], module: Any = _core) -> Any:
         p = self.parameters_
-        return _core.aev_kernel(
+        return module.aev_kernel(
             species,
             p.r_cut,
             p.eta,

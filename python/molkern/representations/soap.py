@@ -243,7 +243,7 @@ class SOAP(LocalRepresentation):
         ]
         return np.array(names, dtype=object)
 
-    def _make_kernel(self, species: npt.NDArray[np.int32]) -> Any:
+    def _make_kernel(self, species: npt.NDArray[np.int32], module: Any = _core) -> Any:
         r_cut = real_number("r_cut", self.r_cut, 1, above=True)
         sigma = real_number("sigma", self.sigma, 0, above=True)
         n_max = whole_number("n_max", self.n_max, 1)
@@ -265,7 +265,7 @@ class SOAP(LocalRepresentation):
         if weighting.function == "poly" and cutoff_function is None:
             # Beyond r0 the weight is zero.
             reach = min(reach, weighting.parameters[-1])
-        return _core.soap_kernel(
+        return module.soap_kernel(
             species,
             reach,
             cutoff_function,

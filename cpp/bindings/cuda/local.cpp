@@ -1,0 +1,209 @@
+#include "cuda/local.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "bindings/acsf_parameters.hpp"
+#include "bindings/aev_parameters.hpp"
+#include "bindings/cuda/arrays.hpp"
+
+namespace molkern::bindings {
+namespace {
+
+using Kernel = std::shared_ptr<cuda::DeviceKernel>;
+
+Kernel aev_kernel(const Array<std::int32_t>& species, double r_cut, double eta,
+                  const Array<double>& shifts, double angular_r_cut, double angular_eta,
+                  double zeta, const Array<double>& angular_shifts, const Array<double>& sections) {
+    const auto owned = aev_parameters(species, r_cut, eta, shifts, angular_r_cut, angular_eta, zeta,
+                                      angular_shifts, sections);
+    Kernel kernel = cuda::aev_kernel(std::shared_ptr<const AevParameters>(owned, &owned->view));
+    kernel->species = owned->species;
+    kernel->n_features = static_cast<std::int64_t>(aev_features(owned->view));
+    kernel->r_cut = owned->longest();
+    return kernel;
+}
+
+Kernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
+                   const std::string& cutoff_function, bool g1, const Array<double>& g2,
+                   const Array<double>& g3, const Array<double>& g4, const Array<double>& g5) {
+    const auto owned = acsf_parameters(species, r_cut, cutoff_function, g1, g2, g3, g4, g5);
+    Kernel kernel = cuda::acsf_kernel(std::shared_ptr<const AcsfParameters>(owned, &owned->view));
+    kernel->species.assign(species.data(), species.data() + species.shape(0));
+    kernel->n_features = static_cast<std::int64_t>(acsf_features(owned->view));
+    kernel->r_cut = r_cut;
+    return kernel;
+}
+
+// A batch as it comes from Python; _core.check_local has checked what the host knows of it.
+struct Batch {
+    Array<std::int32_t> numbers;
+    DeviceArray positions;
+    Array<std::int64_t> offsets;
+    std::optional<Array<double>> cells;
+    std::optional<Array<bool>> pbc;
+    std::optional<Array<std::int64_t>> centers;
+
+    std::int64_t n_structures() const { return offsets.shape(0) - 1; }
+    std::int64_t n_centers() const { return centers ? centers->shape(0) : numbers.shape(0); }
+
+    std::vector<std::int32_t> kinds(const std::vector<std::int32_t>& species) const {
+        std::vector<std::int32_t> result(static_cast<std::size_t>(numbers.shape(0)));
+        std::transform(numbers.data(), numbers.data() + numbers.shape(0), result.begin(),
+                       [&](std::int32_t number) {
+                           const auto at = std::lower_bound(species.begin(), species.end(), number);
+                           return static_cast<std::int32_t>(at - species.begin());
+                       });
+        return result;
+    }
+
+    cuda::Surroundings surroundings(const std::int32_t* kinds, std::size_t n_species,
+                                    double r_cut) const {
+        const bool periodic = cells && pbc;
+        return {positions.as<double>(),
+                kinds,
+                static_cast<std::int64_t>(n_species),
+                offsets.data(),
+                n_structures(),
+                periodic ? cells->data() : nullptr,
+                periodic ? pbc->data() : nullptr,
+                centers ? centers->data() : nullptr,
+                n_centers(),
+                r_cut};
+    }
+};
+
+Batch checked_batch(const Array<std::int32_t>& numbers, const DeviceArray& positions,
+                    const Array<std::int64_t>& offsets, const std::optional<Array<double>>& cells,
+                    const std::optional<Array<bool>>& pbc,
+                    const std::optional<Array<std::int64_t>>& centers) {
+    require_shape("positions", positions, {static_cast<std::int64_t>(numbers.shape(0)), 3});
+    require(positions.item_bytes() == 8, "positions: expected float64, found " + positions.dtype());
+    return {numbers, positions, offsets, cells, pbc, centers};
+}
+
+Average average_of(const std::string& name) {
+    if (name == "none") return Average::none;
+    if (name == "sum") return Average::sum;
+    if (name == "mean") return Average::mean;
+    throw py::value_error("average: expected None, \"sum\" or \"mean\" on a device, found " + name);
+}
+
+py::object found(std::size_t structure) {
+    return structure == no_molecule ? py::object(py::none()) : py::object(py::int_(structure));
+}
+
+// Features, and the first structure that is wrong or None.
+py::tuple local_values(const Kernel& kernel, const Array<std::int32_t>& numbers,
+                       const DeviceArray& positions, const Array<std::int64_t>& offsets,
+                       const std::optional<Array<double>>& cells,
+                       const std::optional<Array<bool>>& pbc,
+                       const std::optional<Array<std::int64_t>>& centers,
+                       const std::string& average, bool single, std::uintptr_t stream) {
+    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
+    const Average chosen = average_of(average);
+    const cuda::CurrentDevice here(positions.device());
+    const std::int64_t n_rows = chosen == Average::none ? batch.n_centers() : batch.n_structures();
+    DeviceArray out({n_rows, kernel->n_features}, single ? 4 : 8, stream_of(stream));
+    const std::vector<std::int32_t> kinds = batch.kinds(kernel->species);
+    const cuda::Surroundings of =
+        batch.surroundings(kinds.data(), kernel->species.size(), kernel->r_cut);
+    std::size_t wrong = no_molecule;
+    {
+        py::gil_scoped_release release;
+        wrong =
+            single
+                ? cuda::local_values<float>(*kernel, of, chosen, out.as<float>(), out.stream())
+                : cuda::local_values<double>(*kernel, of, chosen, out.as<double>(), out.stream());
+    }
+    return py::make_tuple(out, found(wrong));
+}
+
+// Gradient with respect to positions, and the first structure that is wrong or None.
+py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
+                    const DeviceArray& positions, const Array<std::int64_t>& offsets,
+                    const std::optional<Array<double>>& cells,
+                    const std::optional<Array<bool>>& pbc,
+                    const std::optional<Array<std::int64_t>>& centers, const std::string& average,
+                    const DeviceArray& cotangent, std::uintptr_t stream) {
+    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
+    const Average chosen = average_of(average);
+    const std::int64_t n_rows = chosen == Average::none ? batch.n_centers() : batch.n_structures();
+    require_shape("gX", cotangent, {n_rows, kernel->n_features});
+    require(cotangent.device() == positions.device(),
+            "gX: expected an array on device " + std::to_string(positions.device()) + ", found " +
+                std::to_string(cotangent.device()));
+    const cuda::CurrentDevice here(positions.device());
+    DeviceArray gradient({static_cast<std::int64_t>(numbers.shape(0)), 3}, 8, stream_of(stream));
+    const std::vector<std::int32_t> kinds = batch.kinds(kernel->species);
+    const cuda::Surroundings of =
+        batch.surroundings(kinds.data(), kernel->species.size(), kernel->r_cut);
+    std::size_t wrong = no_molecule;
+    {
+        py::gil_scoped_release release;
+        double* to = gradient.as<double>();
+        wrong = cotangent.item_bytes() == 4
+                    ? cuda::local_vjp<float>(*kernel, of, chosen, cotangent.as<float>(), to,
+                                             gradient.stream())
+                    : cuda::local_vjp<double>(*kernel, of, chosen, cotangent.as<double>(), to,
+                                              gradient.stream());
+    }
+    return py::make_tuple(gradient, found(wrong));
+}
+
+template <typename T>
+Array<T> on_host(const T* from, std::int64_t n, cuda::Stream stream) {
+    Array<T> to(n);
+    cuda::download(to.mutable_data(), from, static_cast<std::size_t>(n) * sizeof(T), stream);
+    return to;
+}
+
+// Neighbours as the kernels see them, for tests: begin, species, atom, x, y, z, distance; and the
+// first structure that is wrong or None.
+py::tuple neighbors(const std::vector<std::int32_t>& species, double r_cut,
+                    const Array<std::int32_t>& numbers, const DeviceArray& positions,
+                    const Array<std::int64_t>& offsets, const std::optional<Array<double>>& cells,
+                    const std::optional<Array<bool>>& pbc,
+                    const std::optional<Array<std::int64_t>>& centers, std::uintptr_t stream) {
+    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
+    const cuda::CurrentDevice here(positions.device());
+    const std::vector<std::int32_t> kinds = batch.kinds(species);
+    const cuda::Stream on = stream_of(stream);
+    const cuda::FoundNeighbors all(batch.surroundings(kinds.data(), species.size(), r_cut), on);
+    if (all.coincident != no_molecule) return py::make_tuple(py::none(), all.coincident);
+    const cuda::DeviceNeighbors& n = all.view();
+    const py::tuple lists = py::make_tuple(
+        on_host(n.first, n.n_centers + 1, on), on_host(n.begin, n.n_centers * n.n_species + 1, on),
+        on_host(n.species, n.n_pairs, on), on_host(n.atom, n.n_pairs, on),
+        on_host(n.x, n.n_pairs, on), on_host(n.y, n.n_pairs, on), on_host(n.z, n.n_pairs, on),
+        on_host(n.distance, n.n_pairs, on), all.most);
+    return py::make_tuple(lists, py::none());
+}
+
+}  // namespace
+
+void define_local(py::module_& m) {
+    py::class_<cuda::DeviceKernel, Kernel>(m, "LocalKernel")
+        .def_readonly("n_features", &cuda::DeviceKernel::n_features);
+    m.def("acsf_kernel", &acsf_kernel, py::arg("species").noconvert(), py::arg("r_cut"),
+          py::arg("cutoff_function"), py::arg("g1"), py::arg("g2").noconvert(),
+          py::arg("g3").noconvert(), py::arg("g4").noconvert(), py::arg("g5").noconvert());
+    m.def("aev_kernel", &aev_kernel, py::arg("species").noconvert(), py::arg("r_cut"),
+          py::arg("eta"), py::arg("shifts").noconvert(), py::arg("angular_r_cut"),
+          py::arg("angular_eta"), py::arg("zeta"), py::arg("angular_shifts").noconvert(),
+          py::arg("sections").noconvert());
+    m.def("local_values", &local_values, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
+          py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),
+          py::arg("single"), py::arg("stream"));
+    m.def("local_vjp", &local_vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
+          py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),
+          py::arg("cotangent"), py::arg("stream"));
+    m.def("neighbors", &neighbors, py::arg("species"), py::arg("r_cut"),
+          py::arg("numbers").noconvert(), py::arg("positions"), py::arg("offsets").noconvert(),
+          py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("stream"));
+}
+
+}  // namespace molkern::bindings

@@ -1,0 +1,77 @@
+"""Representations of the surroundings of each atom on a device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern import _core
+from molkern._arrays import single_or_double
+from molkern._device import Place, deliver, place_of, require_apart, taken
+from molkern.structures import Structures
+
+__all__ = ["gradient_on", "place_for", "values_on"]
+
+
+def place_for(device: str | None, positions: Any, gX: Any = None) -> Place | None:
+    """Where work on these arguments is done; None: on the host. ``gX`` may always be there."""
+    on_host = isinstance(gX, np.ndarray) or not hasattr(gX, "__dlpack_device__")
+    place = place_of(device, positions=positions, gX=None if on_host else gX)
+    if place is None and positions is not None:
+        raise TypeError(
+            f"positions: expected an array on a device, found {type(positions).__name__}; "
+            "others belong into the structures"
+        )
+    return place
+
+
+def values_on(
+    place: Place,
+    kernels: tuple[Any, Any],
+    batch: Structures,
+    positions: Any,
+    rows: npt.NDArray[np.int64] | None,
+    average: str,
+    single: bool,
+) -> Any:
+    """Features as an array of the caller's library; ``kernels`` are those of host and device."""
+    arguments = _arguments(place, kernels, batch, positions, rows, average)
+    result, wrong = place.module.local_values(*arguments, single, place.stream)
+    require_apart(wrong)
+    return deliver(place, result)
+
+
+def gradient_on(
+    place: Place,
+    kernels: tuple[Any, Any],
+    batch: Structures,
+    positions: Any,
+    rows: npt.NDArray[np.int64] | None,
+    average: str,
+    gX: Any,
+) -> Any:
+    """Gradient with respect to positions, as an array of the caller's library."""
+    arguments = _arguments(place, kernels, batch, positions, rows, average)
+    there = isinstance(gX, place.module.DeviceArray) or hasattr(gX, "__dlpack_device__")
+    cotangent = taken(place, "gX", gX if there else single_or_double("gX", gX))
+    result, wrong = place.module.local_vjp(*arguments, cotangent, place.stream)
+    require_apart(wrong)
+    return deliver(place, result)
+
+
+def _arguments(
+    place: Place,
+    kernels: tuple[Any, Any],
+    batch: Structures,
+    positions: Any,
+    rows: npt.NDArray[np.int64] | None,
+    average: str,
+) -> tuple[Any, ...]:
+    """What the compiled functions take; the host checks what it knows."""
+    numbers, offsets, cells, pbc = batch.numbers, batch.offsets, batch.cells, batch.pbc
+    on_host, on_device = kernels
+    _core.check_local(on_host, numbers, batch.positions, offsets, cells, pbc, rows, average)
+    there = taken(place, "positions", batch.positions if positions is None else positions)
+    return on_device, numbers, there, offsets, cells, pbc, rows, average

@@ -1,0 +1,131 @@
+"""Atomic environment vectors on a device: against the host, by the emulation of blocks."""
+
+import numpy as np
+import pytest
+
+import molkern as mk
+from aev_definition import PARAMETERS, cluster
+from local_on_device import check_gradient, check_values, crystals, ragged
+
+
+@pytest.fixture(params=PARAMETERS)
+def parameters(request):
+    return PARAMETERS[request.param]
+
+
+def clusters(*sizes):
+    return mk.Structures.from_arrays([cluster(k, n, spread=3.2) for k, n in enumerate(sizes)])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("average", [None, "sum", "mean"])
+def test_values(emulated, parameters, average, dtype):
+    check_values(mk.AEV(parameters, average=average, dtype=dtype).fit([]), clusters(6, 1, 11))
+
+
+def test_values_of_random_ragged_batches(emulated, qm7):
+    for seed in range(2):
+        batch = ragged(qm7, seed)
+        for average in (None, "mean"):
+            check_values(mk.AEV("ani-2x", average=average).fit([]), batch)
+
+
+def test_values_of_periodic_structures(emulated, parameters):
+    check_values(mk.AEV(parameters).fit([]), crystals(0))
+
+
+@pytest.mark.parametrize("average", [None, "mean"])
+def test_gradient(emulated, parameters, average):
+    check_gradient(mk.AEV(parameters, average=average).fit([]), clusters(6, 1, 11))
+
+
+@pytest.mark.parametrize("average", [None, "sum"])
+def test_gradient_of_periodic_structures(emulated, average):
+    check_gradient(mk.AEV(average=average).fit([]), crystals(1), dtype="float32")
+
+
+def test_gradient_of_random_ragged_batches(emulated, qm7):
+    check_gradient(mk.AEV("ani-2x", average="mean").fit([]), ragged(qm7, 3))
+
+
+@pytest.mark.parametrize("average", [None, "mean"])
+def test_some_centers(emulated, average):
+    batch = clusters(7, 4, 9)
+    centers = [0, 3, 8, 12, 19]
+    model = mk.AEV(average=average).fit([])
+    check_values(model, batch, centers=centers)
+    check_gradient(model, batch, centers=centers)
+
+
+def test_both_orders_of_threads_are_bitwise_equal(emulated_module, monkeypatch):
+    monkeypatch.setattr(mk.cuda, "_found", lambda: emulated_module)
+    model, batch, results = mk.AEV().fit([]), clusters(20, 9), []
+    gX = np.random.default_rng(0).normal(size=(29, 384))
+    for backwards in (False, True):
+        emulated_module.run_backwards(backwards)
+        values = model.transform(batch, device="cuda").to_numpy()
+        results.append((values, model.vjp(batch, gX, device="cuda").to_numpy()))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nothing_to_do(emulated):
+    batch = clusters(3, 4)
+    model = mk.AEV().fit([])
+    assert model.transform(batch[:0], device="cuda").shape == (0, 384)
+    assert model.transform(batch, device="cuda", centers=[]).shape == (0, 384)
+    assert model.vjp(batch[:0], np.zeros((0, 384)), device="cuda").shape == (0, 3)
+    alone = mk.Structures.from_arrays([([1], np.zeros((1, 3)))])
+    np.testing.assert_array_equal(model.transform(alone, device="cuda").to_numpy(), 0)
+
+
+def test_positions_and_cotangents_on_the_device(emulated):
+    batch = clusters(5, 6)
+    moved = mk.Structures(batch.numbers, 1.1 * batch.positions, batch.offsets)
+    there = emulated.upload(moved.positions, 0, 0)
+    model = mk.AEV().fit([])
+    expected = model.transform(moved)
+    np.testing.assert_allclose(
+        model.transform(batch, positions=there).to_numpy(), expected, rtol=0, atol=1e-12
+    )
+    gX = np.random.default_rng(0).normal(size=expected.shape)
+    found = model.vjp(batch, emulated.upload(gX, 0, 0), positions=there).to_numpy()
+    np.testing.assert_allclose(found, model.vjp(moved, gX), rtol=0, atol=1e-11)
+
+
+def test_a_new_fit_is_seen(emulated):
+    batch = clusters(5, 6)
+    model = mk.AEV().fit([])
+    check_values(model, batch)
+    model.set_params(parameters=PARAMETERS["odd"]).fit([])
+    check_values(model, batch)
+
+
+def test_errors(emulated):
+    batch = clusters(3, 4)
+    model = mk.AEV().fit([])
+    gX = np.zeros((7, 384))
+    with pytest.raises(ValueError, match=r"gX: expected shape \(7, 384\), found \(7, 3\)"):
+        model.vjp(batch, np.zeros((7, 3)), device="cuda")
+    with pytest.raises(ValueError, match="strain: computed on the host only"):
+        model.vjp(batch, gX, strain=True, device="cuda")
+    with pytest.raises(ValueError, match="out: expected None for a result on a device"):
+        model.transform(batch, gX, device="cuda")
+    with pytest.raises(TypeError, match="positions: expected an array on a device, found ndarray"):
+        model.transform(batch, positions=batch.positions)
+    with pytest.raises(ValueError, match=r"positions: expected shape \(7, 3\), found \(2, 3\)"):
+        model.transform(batch, positions=emulated.upload(np.zeros((2, 3)), 0, 0))
+    single = emulated.upload(np.zeros((7, 3), np.float32), 0, 0)
+    with pytest.raises(ValueError, match="positions: expected float64, found float32"):
+        model.transform(batch, positions=single)
+    with pytest.raises(ValueError, match="centers: expected ascending rows below 7, found 1"):
+        model.transform(batch, device="cuda", centers=[2, 1])
+    wrong = batch.positions.copy()
+    wrong[4] = wrong[3]
+    there = emulated.upload(wrong, 0, 0)
+    with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
+        model.transform(batch, positions=there)
+    with pytest.raises(ValueError, match="two atoms of molecule 1 coincide"):
+        model.vjp(batch, gX, positions=there)
+    # An error leaves nothing behind.
+    check_values(model, batch)
