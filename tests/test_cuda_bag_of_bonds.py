@@ -119,5 +119,5 @@ def test_too_large_for_a_block(emulated):
     random = np.random.default_rng(0)
     large = (np.ones(200, dtype=int), random.uniform(0, 100, (200, 3)))
     model = mk.BagOfBonds().fit([large])
-    with pytest.raises(RuntimeError, match="shared memory, the device has 65536: a structure is"):
+    with pytest.raises(RuntimeError, match="shared memory, the device has 65536: structures or"):
         model.transform([large], device="cuda")

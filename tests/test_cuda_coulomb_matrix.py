@@ -168,7 +168,7 @@ def test_too_large_for_a_block(emulated):
     random = np.random.default_rng(0)
     large = (np.ones(3000, dtype=int), random.uniform(0, 100, (3000, 3)))
     model = mk.CoulombMatrix(permutation="none").fit([large])
-    with pytest.raises(RuntimeError, match="bytes of shared memory, the device has 65536: struct"):
+    with pytest.raises(RuntimeError, match="shared memory, the device has 65536: structures or"):
         model.transform([large], device="cuda")
 
 

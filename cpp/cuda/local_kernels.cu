@@ -11,8 +11,9 @@
 // pairs in tiles are wanted.
 
 #include <algorithm>
-#include <cmath>
 
+#include "core/exp.hpp"
+#include "core/power.hpp"
 #include "core/triangle.hpp"
 #include "cuda/local_atoms.hpp"
 
@@ -26,7 +27,7 @@ constexpr unsigned side = 4, across = 16;  // outputs of a thread along each sid
 // Structures along each side of a block, fewer where there would be too few blocks.
 constexpr std::int64_t most_structures = 32, enough_blocks = 256;
 // Widths of one pass: more would leave room for one block only on each multiprocessor.
-constexpr std::size_t shared_budget = 64 * 1024;
+constexpr std::size_t shared_budget = 60 * 1024;
 
 template <typename Real>
 struct alignas(4 * sizeof(Real)) Four {
@@ -55,16 +56,6 @@ struct Task {
 struct Tile {
     std::int64_t row, n_rows, column, n_columns;
 };
-
-// x^degree by repeated squaring.
-MOLKERN_DEVICE inline double whole_power(double x, std::size_t degree) noexcept {
-    double result = 1;
-    for (;; x *= x) {
-        if (degree & 1) result *= x;
-        degree >>= 1;
-        if (degree == 0) return result;
-    }
-}
 
 template <typename Real, typename Out>
 struct LocalKernel {
@@ -174,9 +165,10 @@ struct LocalKernel {
     MOLKERN_DEVICE double similarity_of(double product, std::int64_t row, std::int64_t column,
                                         double scale) const noexcept {
         if (t.similarity.kind == AtomSimilarity::polynomial)
-            return whole_power(scale * product + t.similarity.offset, t.similarity.degree);
+            return power(scale * product + t.similarity.offset,
+                         Exponent(static_cast<double>(t.similarity.degree)));
         const double d2 = (t.x_norms[row] + t.y_norms[column]) - 2 * product;
-        return std::exp(-scale * (d2 < 0 ? 0 : d2));  // NaN stays
+        return exp_negative(-scale * (d2 < 0 ? 0 : d2));  // NaN stays
     }
 
     // Similarities of a tile for one width, added to those of its structures.
