@@ -11,6 +11,7 @@
 #include "molkern/acsf.hpp"
 #include "molkern/aev.hpp"
 #include "molkern/local.hpp"
+#include "molkern/soap.hpp"
 
 namespace molkern::cuda {
 
@@ -103,6 +104,7 @@ class TypedKernel : public DeviceKernel {
 /// Kernels with parameters of the host.
 std::shared_ptr<DeviceKernel> acsf_kernel(std::shared_ptr<const AcsfParameters> parameters);
 std::shared_ptr<DeviceKernel> aev_kernel(std::shared_ptr<const AevParameters> parameters);
+std::shared_ptr<DeviceKernel> soap_kernel(std::shared_ptr<const SoapParameters> parameters);
 
 /// Features, as local_values of the host; `of.r_cut` is that of the kernel. Returns the first
 /// structure that is wrong (FoundNeighbors::coincident) or no_molecule; waits for the stream.

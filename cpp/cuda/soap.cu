@@ -13,7 +13,7 @@
 // Averages go through the coefficients of all centres of a piece of the batch, in global memory:
 // those are averaged, or their products, in chunks of centres that are summed in their order.
 
-#include "cuda/soap.hpp"
+#include "cuda/soap_gradients.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -157,6 +157,7 @@ void rows_by_sets(const SoapCenters& of, std::int64_t begin, std::int64_t end, R
     }
 }
 
+// Products are formed in the type `Product`.
 template <typename Product, typename Real>
 void rows(const SoapCenters& of, std::int64_t begin, std::int64_t end, Real* out, Stream stream) {
     const RowsOfCenters<Real, Product> kernel{of, begin, out};
@@ -166,27 +167,26 @@ void rows(const SoapCenters& of, std::int64_t begin, std::int64_t end, Real* out
         launch(kernel, end - begin, kernel.shared_bytes(), stream);
 }
 
-class SoapKernel final : public DeviceKernel {
+class SoapKernel final : public TypedKernel<SoapKernel> {
   public:
     explicit SoapKernel(std::shared_ptr<const SoapParameters> parameters)
-        : parameters_(std::move(parameters)) {
-        n_features = static_cast<std::int64_t>(parameters_->n_features);
-        r_cut = parameters_->r_cut;
-    }
+        : parameters_(std::move(parameters)) {}
 
-    void values(const DeviceNeighbors& neighbors, std::int64_t, std::int64_t begin,
-                std::int64_t end, double* to, Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
-        rows<double>(tables.centers(neighbors), begin, end, to, stream);
-    }
-    // Products in float, unless a norm is made of them.
-    void values(const DeviceNeighbors& neighbors, std::int64_t, std::int64_t begin,
-                std::int64_t end, float* to, Stream stream) const override {
+    template <typename Real>
+    void run_values(const DeviceNeighbors& neighbors, std::int64_t, std::int64_t begin,
+                    std::int64_t end, Real* to, Stream stream) const {
         const SoapTables tables(*parameters_, stream);
         if (parameters_->normalize)
             rows<double>(tables.centers(neighbors), begin, end, to, stream);
         else
-            rows<float>(tables.centers(neighbors), begin, end, to, stream);
+            rows<Real>(tables.centers(neighbors), begin, end, to, stream);
+    }
+
+    template <typename Real>
+    void run_vjp(const DeviceNeighbors& neighbors, std::int64_t, const Cotangent<Real>& cotangent,
+                 double* gx, double* gy, double* gz, Stream stream) const {
+        const SoapTables tables(*parameters_, stream);
+        soap_vjp(tables.centers(neighbors), cotangent, gx, gy, gz, stream);
     }
 
     bool averages(const DeviceNeighbors& neighbors, const std::vector<std::int64_t>& centers,
@@ -202,16 +202,6 @@ class SoapKernel final : public DeviceKernel {
         return true;
     }
 
-    void vjp(const DeviceNeighbors& neighbors, std::int64_t, const Cotangent<double>& cotangent,
-             double* gx, double* gy, double* gz, Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
-        soap_vjp(tables.centers(neighbors), cotangent, gx, gy, gz, stream);
-    }
-    void vjp(const DeviceNeighbors& neighbors, std::int64_t, const Cotangent<float>& cotangent,
-             double* gx, double* gy, double* gz, Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
-        soap_vjp(tables.centers(neighbors), cotangent, gx, gy, gz, stream);
-    }
     void inner_vjp(const DeviceNeighbors& neighbors, const std::vector<std::int64_t>& centers,
                    const double* cotangent, double* gx, double* gy, double* gz,
                    Stream stream) const override {

@@ -13,7 +13,7 @@
 
 #include <algorithm>
 
-#include "cuda/soap.hpp"
+#include "cuda/soap_gradients.hpp"
 #include "cuda/soap_sets.hpp"
 
 namespace molkern::cuda {

@@ -6,6 +6,7 @@
 #include "bindings/acsf_parameters.hpp"
 #include "bindings/aev_parameters.hpp"
 #include "bindings/cuda/arrays.hpp"
+#include "bindings/soap_parameters.hpp"
 
 namespace molkern::bindings {
 namespace {
@@ -31,6 +32,23 @@ Kernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
     Kernel kernel = cuda::acsf_kernel(std::shared_ptr<const AcsfParameters>(owned, &owned->view));
     kernel->species.assign(species.data(), species.data() + species.shape(0));
     kernel->n_features = static_cast<std::int64_t>(acsf_features(owned->view));
+    kernel->r_cut = r_cut;
+    return kernel;
+}
+
+Kernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
+                   const std::optional<std::string>& cutoff_function,
+                   const Array<double>& exponents, const Array<double>& transform,
+                   const std::optional<Array<double>>& table, double spacing,
+                   const std::optional<std::string>& compression, bool normalize,
+                   const std::optional<std::string>& weighting, const std::array<double, 4>& weight,
+                   double own_weight, const std::optional<Array<double>>& of_species) {
+    const auto parameters =
+        soap_parameters(species, r_cut, cutoff_function, exponents, transform, table, spacing,
+                        compression, normalize, weighting, weight, own_weight, of_species);
+    Kernel kernel = cuda::soap_kernel(parameters);
+    kernel->species.assign(species.data(), species.data() + species.shape(0));
+    kernel->n_features = static_cast<std::int64_t>(parameters->n_features);
     kernel->r_cut = r_cut;
     return kernel;
 }
@@ -86,7 +104,8 @@ Average average_of(const std::string& name) {
     if (name == "none") return Average::none;
     if (name == "sum") return Average::sum;
     if (name == "mean") return Average::mean;
-    throw py::value_error("average: expected None, \"sum\" or \"mean\" on a device, found " + name);
+    if (name == "inner") return Average::inner;
+    throw py::value_error("average: unknown value '" + name + "'");
 }
 
 py::object found(std::size_t structure) {
@@ -192,6 +211,11 @@ void define_local(py::module_& m) {
           py::arg("eta"), py::arg("shifts").noconvert(), py::arg("angular_r_cut"),
           py::arg("angular_eta"), py::arg("zeta"), py::arg("angular_shifts").noconvert(),
           py::arg("sections").noconvert());
+    m.def("soap_kernel", &soap_kernel, py::arg("species").noconvert(), py::arg("r_cut"),
+          py::arg("cutoff_function"), py::arg("exponents").noconvert(),
+          py::arg("transform").noconvert(), py::arg("table").noconvert(), py::arg("spacing"),
+          py::arg("compression"), py::arg("normalize"), py::arg("weighting"), py::arg("weight"),
+          py::arg("own_weight"), py::arg("of_species").noconvert());
     m.def("local_values", &local_values, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
           py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),

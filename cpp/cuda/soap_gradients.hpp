@@ -1,18 +1,12 @@
-// SOAP on a device.
+// Gradients of SOAP on a device.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "cuda/local.hpp"
-#include "molkern/soap.hpp"
+#include "cuda/soap_parts.hpp"
 
 namespace molkern::cuda {
-
-/// The kernel with these parameters, which are on the host; its species are set by the caller.
-std::shared_ptr<DeviceKernel> soap_kernel(std::shared_ptr<const SoapParameters> parameters);
-
-struct SoapCenters;
 
 /// Gradients with respect to the neighbours of all centres, gx, gy, gz [n_pairs].
 template <typename Real>
