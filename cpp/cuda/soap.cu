@@ -1,14 +1,15 @@
 // The SOAP power spectrum (Bartók, Kondor, Csányi 2013, doi:10.1103/PhysRevB.87.184115), a block
 // for each centre, coefficients in double.
 //
-// Floor, for a centre with n neighbours of s species: the bytes of its row. n_max 8, l_max 6, 5
-// species, molecules of QM7 (n = 13, s = 2.9): 23 kB in float32, 5.5 ns at 4.2 TB/s, or 0.7 us of
-// one of 132 multiprocessors. In that time it can do 80 000 multiply-adds in double and 160 000 in
-// float; needed are 32 000 of exponentials, sums and radial functions, and 18 000 of products. More
-// costly are reads of the shared memory, 32 numbers a cycle, 40 000 in that time: hence strips of
-// `soap_strip` functions that share one factor, 5 reads for 4 multiply-adds, about 50 000. All
-// threads of a warp are at one pair of channels, neighbours in a warp write neighbours in the row.
-// The products of float32 rows are formed in float, unless rows are normalised or summed.
+// Floor, counted and not yet measured, for a centre with n neighbours of s species: the bytes of
+// its row. n_max 8, l_max 6, 5 species, molecules of QM7 (n = 13, s = 2.9): 23 kB in float32, 5.5
+// ns at 4.2 TB/s, or 0.7 us of one of 132 multiprocessors. That is enough for 80 000 multiply-adds
+// in double and 160 000 in float; needed are 32 000 of exponentials, sums and radial functions, and
+// 18 000 of products. More costly are reads of the shared memory, 32 numbers a
+// cycle, 40 000 in that time: hence strips of `soap_strip` functions that share one factor, 5 reads
+// for 4 multiply-adds, about 50 000. All threads of a warp are at one pair of channels, neighbours
+// in a warp write neighbours in the row. The products of float32 rows are formed in float, unless
+// rows are normalised or summed.
 //
 // Averages go through the coefficients of all centres of a piece of the batch, in global memory:
 // those are averaged, or their products, in chunks of centres that are summed in their order.
