@@ -36,14 +36,12 @@ struct AevFactor {
 /// cos and sin of theta, and their ratio.
 struct AevAngle {
     Vector<double> cosine, sine, cotangent;
-
-    MOLKERN_HOST_DEVICE explicit AevAngle(Vector<double> c) noexcept : cosine(c) {
-        const Vector<double> rest = 1.0 - c * c;
-        const Vector<double> inverse = inverse_sqrt(rest);
-        sine = rest * inverse;
-        cotangent = c * inverse;
-    }
 };
+MOLKERN_HOST_DEVICE inline AevAngle aev_angle(Vector<double> cosine) noexcept {
+    const Vector<double> rest = 1.0 - cosine * cosine;
+    const Vector<double> inverse = inverse_sqrt(rest);
+    return {cosine, rest * inverse, cosine * inverse};
+}
 
 /// [(1 + cos(theta - theta_s)) / 2]^zeta of section s.
 MOLKERN_HOST_DEVICE inline Vector<double> section_value(const AevParameters& p, std::size_t s,

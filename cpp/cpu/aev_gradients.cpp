@@ -72,7 +72,7 @@ void contract(const AevParameters& p, const Segment& segment, const double* bloc
               double* sections) noexcept {
     const Exponent less_one(p.zeta - 1);
     for (std::size_t v = segment.begin; v < segment.end; v += width) {
-        const AevAngle angle(load(pairs.cosine + v));
+        const AevAngle angle = aev_angle(load(pairs.cosine + v));
         const V mean = load(pairs.mean + v), weight = load(pairs.weight + v);
         for (std::size_t s = 0; s < p.n_sections; ++s) {
             const AevFactor f = section(p, s, angle, less_one);
@@ -165,7 +165,7 @@ void tabulate(const AevParameters& p, const Segment& segment, const Pairs& pairs
     const Exponent less_one(p.zeta - 1);
     double* shifts = table + 2 * p.n_sections * pairs_capacity;
     for (std::size_t v = segment.begin; v < segment.end; v += width) {
-        const AevAngle angle(load(pairs.cosine + v));
+        const AevAngle angle = aev_angle(load(pairs.cosine + v));
         const V mean = load(pairs.mean + v);
         for (std::size_t s = 0; s < p.n_sections; ++s) {
             const AevFactor f = section(p, s, angle, less_one);

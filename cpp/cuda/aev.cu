@@ -61,8 +61,8 @@ struct ValuesKernel {
         block.for_each(n * width, [&](std::int64_t i) {
             const std::int64_t q = i / width, k = i % width;
             if (k < n_sections) {
-                const double c = pairs.cosine[q], sine = std::sqrt(1 - c * c);
-                table[i] = section_value(p, static_cast<std::size_t>(k), c, sine, zeta);
+                table[i] = section_value(p, static_cast<std::size_t>(k), pairs.cosine[q],
+                                         pairs.sine[q], zeta);
             } else {
                 table[i] =
                     pairs.weight[q] *

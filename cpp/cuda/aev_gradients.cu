@@ -47,7 +47,7 @@ struct GradientsKernel {
             const std::int64_t q = i / n_factors, k = i % n_factors;
             const AevFactor f =
                 k < n_sections
-                    ? section(p, static_cast<std::size_t>(k), AevAngle(pairs.cosine[q]), less_one)
+                    ? section(p, static_cast<std::size_t>(k), pairs.angle(q), less_one)
                     : shift(p.angular_eta, p.angular_shifts[k - n_sections], pairs.mean[q]);
             table[2 * i] = f.value;
             table[2 * i + 1] = f.derivative;

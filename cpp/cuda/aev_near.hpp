@@ -2,8 +2,6 @@
 // centre within the angular cutoff, their pairs, and tables of the factors of some pairs.
 #pragma once
 
-#include <cmath>
-
 #include "core/aev_functions.hpp"
 #include "cuda/each.hpp"
 #include "cuda/local.hpp"
@@ -108,22 +106,33 @@ struct Near {
 
 /// Some pairs, in shared memory, each array [chunk].
 ///
-/// cosine         of theta
+/// cosine, sine   of theta
+/// cotangent      their ratio
 /// mean           (r_j + r_k) / 2
 /// weight         2 f(r_j) f(r_k)
 /// j, k, segment  near neighbours, and the pair of their species
 struct Chunk {
-    double *cosine, *mean, *weight;
+    double *cosine, *sine, *cotangent, *mean, *weight;
     std::int32_t *j, *k, *segment;
 
-    static constexpr std::size_t bytes() noexcept { return 3 * chunk * (8 + 4); }
+    static constexpr std::size_t bytes() noexcept { return (5 * 8 + 3 * 4) * chunk; }
 
     template <typename Block>
     MOLKERN_DEVICE static Chunk in(Block& block) {
-        return {
-            block.template shared<double>(chunk),       block.template shared<double>(chunk),
-            block.template shared<double>(chunk),       block.template shared<std::int32_t>(chunk),
-            block.template shared<std::int32_t>(chunk), block.template shared<std::int32_t>(chunk)};
+        Chunk c;
+        c.cosine = block.template shared<double>(chunk);
+        c.sine = block.template shared<double>(chunk);
+        c.cotangent = block.template shared<double>(chunk);
+        c.mean = block.template shared<double>(chunk);
+        c.weight = block.template shared<double>(chunk);
+        c.j = block.template shared<std::int32_t>(chunk);
+        c.k = block.template shared<std::int32_t>(chunk);
+        c.segment = block.template shared<std::int32_t>(chunk);
+        return c;
+    }
+
+    MOLKERN_DEVICE AevAngle angle(std::int64_t q) const noexcept {
+        return {cosine[q], sine[q], cotangent[q]};
     }
 
     /// Pairs q .. q + n - 1.
@@ -134,8 +143,12 @@ struct Chunk {
             const std::int64_t t = last_not_above(near.pairs.begin, n_segments, q + i);
             const PairOfNeighbors pair = near.pairs.pair(q + i, t);
             const std::int64_t a = pair.j, b = pair.k;
-            cosine[i] = cosine_factor *
-                        (near.x[a] * near.x[b] + near.y[a] * near.y[b] + near.z[a] * near.z[b]);
+            const double dot =
+                near.x[a] * near.x[b] + near.y[a] * near.y[b] + near.z[a] * near.z[b];
+            const AevAngle theta = aev_angle(cosine_factor * dot);
+            cosine[i] = theta.cosine;
+            sine[i] = theta.sine;
+            cotangent[i] = theta.cotangent;
             mean[i] = 0.5 * (near.r[a] + near.r[b]);
             weight[i] = 2 * near.cutoff[a] * near.cutoff[b];
             j[i] = static_cast<std::int32_t>(a);
