@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(Kernel::n_threads) run(const Kernel kernel, st
 /// kernel(block) for n_blocks blocks of Kernel::n_threads threads.
 template <typename Kernel>
 void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
-    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes);
+    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes + sum_bytes);
     if (shared_bytes > 48 * 1024)
         check(cudaFuncSetAttribute(run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                    static_cast<int>(shared_bytes)),
@@ -145,7 +145,7 @@ extern bool backwards;
 
 template <typename Kernel>
 void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream) {
-    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes);
+    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes + sum_bytes);
     for (std::int64_t b = 0; b < n_blocks; ++b) {
         HostBlock block(backwards ? n_blocks - 1 - b : b, Kernel::n_threads, shared_bytes,
                         backwards);
