@@ -5,7 +5,7 @@ import pytest
 
 import molkern as mk
 from aev_definition import PARAMETERS, cluster
-from local_on_device import check_gradient, check_values, crystals, ragged
+from local_on_device import check_gradient, check_values, close, crystals, ragged
 
 
 @pytest.fixture(params=PARAMETERS)
@@ -109,8 +109,8 @@ def test_errors(emulated):
         model.vjp(batch, np.zeros((7, 3)), device="cuda")
     with pytest.raises(ValueError, match="strain: computed on the host only"):
         model.vjp(batch, gX, strain=True, device="cuda")
-    with pytest.raises(ValueError, match="out: expected None for a result on a device"):
-        model.transform(batch, gX, device="cuda")
+    with pytest.raises(ValueError, match="out: expected None with positions on a device, or with"):
+        model.transform(batch, gX, device="cuda", centers=[1])
     with pytest.raises(TypeError, match="positions: expected an array on a device, found ndarray"):
         model.transform(batch, positions=batch.positions)
     with pytest.raises(ValueError, match=r"positions: expected shape \(7, 3\), found \(2, 3\)"):
@@ -129,3 +129,28 @@ def test_errors(emulated):
         model.vjp(batch, gX, positions=there)
     # An error leaves nothing behind.
     check_values(model, batch)
+
+
+@pytest.mark.parametrize("average", [None, "sum"])
+def test_batches_stream_through_in_pieces(emulated, qm7, average, monkeypatch):
+    """The emulated device has a mebibyte; a quarter of it is for the results of a piece."""
+    # As many structures as atoms: rows must not be mistaken for one another.
+    batch = ragged(qm7, 3, 16)
+    empty = batch.n_atoms - len(batch)
+    offsets = np.concatenate([batch.offsets, np.full(empty, batch.n_atoms)])
+    batch = mk.Structures(batch.numbers, batch.positions, offsets)
+    assert len(batch) == batch.n_atoms
+    monkeypatch.setattr(emulated, "free_bytes", lambda device: 100_000)
+    model, pieces = mk.AEV("ani-2x", average=average).fit([]), []
+    compute = mk.AEV._on_device
+
+    def counted(self, place, part, *rest):
+        pieces.append(len(part))
+        return compute(self, place, part, *rest)
+
+    monkeypatch.setattr(mk.AEV, "_on_device", counted)
+    out = np.empty((len(batch), model.n_features_out_))
+    assert model.transform(batch, out, device="cuda") is out
+    assert sum(pieces) == len(batch)
+    assert len(pieces) > 5
+    close(out, model.transform(batch))

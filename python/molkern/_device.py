@@ -112,14 +112,17 @@ def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
 
 
 def in_pieces(
-    place: Place, batch: Structures, out: npt.NDArray[Any], compute: Callable[[Structures], Any]
+    place: Place,
+    batch: Structures,
+    out: npt.NDArray[Any],
+    compute: Callable[[Structures], Any],
+    *,
+    per_atom: bool,
 ) -> npt.NDArray[Any]:
     """Write results of a batch into an array of the host, of as much of it as fits at a time.
 
-    A quarter of the free memory is for the results of a piece; ``out`` has the rows of ``compute``,
-    one for each structure, or one for each atom.
+    A quarter of the free memory is for the results of a piece; a piece is one structure at least.
     """
-    per_atom = len(out) != len(batch)
     ends = batch.offsets if per_atom else np.arange(len(batch) + 1)
     rows = place.module.free_bytes(place.device) // 4 // max(1, out[:1].nbytes)
     start = 0

@@ -100,7 +100,9 @@ class GlobalRepresentation(Representation):
         else:
             checked_out(out, shape, dtype)
         if place is not None:
-            return in_pieces(place, batch, out, lambda part: self._piece(place, part))
+            return in_pieces(
+                place, batch, out, lambda part: self._piece(place, part), per_atom=False
+            )
         self._compute(batch, out)
         return out
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern._arrays import checked_out, require_bytes, single_or_double
-from molkern._device import Place
+from molkern._device import Place, in_pieces
 from molkern.elements import species_numbers, symbol_of
 from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
@@ -112,7 +112,9 @@ class LocalRepresentation(Representation):
         centers : array_like of int, ascending, optional
             Rows of the batch that are represented; all atoms are neighbours. None: all of them.
         device : {None, "cuda", "cuda:<number>"}
-            Where to compute. None: where ``positions`` are, else on the host.
+            Where to compute. None: where ``positions`` are, else on the host. With ``out`` the
+            result comes back to the host, and a batch may be larger than the device's memory: it
+            streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
             Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
             ``__dlpack__``.
@@ -136,12 +138,14 @@ class LocalRepresentation(Representation):
         self._require_known(batch, self.species_)
         rows = _rows(centers)
         dtype = real_type(self.dtype)
-        if place := place_for(device, positions):
-            if out is not None:
-                raise ValueError("out: expected None for a result on a device, found an array")
-            single = dtype == np.float32
-            name = self._average_name()
-            return values_on(place, self._kernels(place), batch, positions, rows, name, single)
+        place = place_for(device, positions)
+        if place is not None and out is None:
+            return self._on_device(place, batch, positions, rows)
+        if place is not None and (positions is not None or rows is not None):
+            raise ValueError(
+                "out: expected None with positions on a device, or with centers there; found an "
+                "array"
+            )
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         warm = out is not None
         if out is None:
@@ -149,10 +153,25 @@ class LocalRepresentation(Representation):
             out = np.empty(shape, dtype)
         else:
             checked_out(out, shape, dtype)
+        if place is not None:
+            return in_pieces(
+                place,
+                batch,
+                out,
+                lambda part: self._on_device(place, part, None, None),
+                per_atom=self.average is None,
+            )
         _core.local_values(
             self._kernel, *_arrays(batch), rows, self._average_name(), out, warm, self.n_threads
         )
         return out
+
+    def _on_device(
+        self, place: Place, batch: Structures, positions: Any, rows: npt.NDArray[np.int64] | None
+    ) -> Any:
+        kernels, single = self._kernels(place), real_type(self.dtype) == np.float32
+        name = self._average_name()
+        return values_on(place, kernels, batch, positions, rows, name, single)
 
     def vjp(
         self,
