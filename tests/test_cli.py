@@ -333,7 +333,7 @@ def test_help_says_names_and_defaults(capsys, monkeypatch):
 def test_info(capsys):
     assert cli.main(["info"]) == 0
     shown = capsys.readouterr().out
-    for name, value in molkern.build_info().items():
+    for name, value in {**molkern.build_info(), "cuda": molkern.cuda.reason()}.items():
         assert any(line.split() == [name, *str(value).split()] for line in shown.splitlines())
     assert "MOLKERN_DATA" in shown
     assert "scipy" in shown

@@ -79,7 +79,6 @@ py::dict build_info() {
     info["isa"] = kernels().isa;
     info["openmp"] = openmp_version() != 0;
     info["n_threads"] = threads_in_use(0);
-    info["cuda"] = false;
     return info;
 }
 
