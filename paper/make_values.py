@@ -55,8 +55,10 @@ def learning(group: str, data: str, prefix: str) -> Pairs:
     yield f"{prefix}/best/error", error(*found[*first, last])
     yield f"{prefix}/largest", str(last)
     bags, soap = ("Bag of bonds", "laplacian"), ("SOAP (2.5 Å, sum)", "gaussian")
-    if (*bags, last) in found and (*soap, last) in found:
-        yield f"{prefix}/bags-to-soap", number(found[*bags, last][0] / found[*soap, last][0])
+    for n in sorted({n for *_, n in found}):
+        if (*bags, n) in found and (*soap, n) in found:
+            ratio = number(found[*bags, n][0] / found[*soap, n][0])
+            yield f"{prefix}/bags-to-soap/{n}", ratio
 
 
 def data(group: str, name: str, prefix: str) -> Pairs:

@@ -142,13 +142,13 @@ def test_batches_stream_through_in_pieces(emulated, qm7, average, monkeypatch):
     assert len(batch) == batch.n_atoms
     monkeypatch.setattr(emulated, "free_bytes", lambda device: 100_000)
     model, pieces = mk.AEV("ani-2x", average=average).fit([]), []
-    compute = mk.AEV._on_device
+    compute = mk.AEV._values_on
 
     def counted(self, place, part, *rest):
         pieces.append(len(part))
         return compute(self, place, part, *rest)
 
-    monkeypatch.setattr(mk.AEV, "_on_device", counted)
+    monkeypatch.setattr(mk.AEV, "_values_on", counted)
     out = np.empty((len(batch), model.n_features_out_))
     assert model.transform(batch, out, device="cuda") is out
     assert sum(pieces) == len(batch)

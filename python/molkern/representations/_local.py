@@ -140,7 +140,7 @@ class LocalRepresentation(Representation):
         dtype = real_type(self.dtype)
         place = place_for(device, positions)
         if place is not None and out is None:
-            return self._on_device(place, batch, positions, rows)
+            return self._values_on(place, batch, positions, rows)
         if place is not None and (positions is not None or rows is not None):
             raise ValueError(
                 "out: expected None with positions on a device, or with centers there; found an "
@@ -158,7 +158,7 @@ class LocalRepresentation(Representation):
                 place,
                 batch,
                 out,
-                lambda part: self._on_device(place, part, None, None),
+                lambda part: self._values_on(place, part, None, None),
                 per_atom=self.average is None,
             )
         _core.local_values(
@@ -166,7 +166,7 @@ class LocalRepresentation(Representation):
         )
         return out
 
-    def _on_device(
+    def _values_on(
         self, place: Place, batch: Structures, positions: Any, rows: npt.NDArray[np.int64] | None
     ) -> Any:
         kernels, single = self._kernels(place), real_type(self.dtype) == np.float32
