@@ -115,9 +115,6 @@ def test_errors(emulated):
         model.transform(batch, positions=batch.positions)
     with pytest.raises(ValueError, match=r"positions: expected shape \(7, 3\), found \(2, 3\)"):
         model.transform(batch, positions=emulated.upload(np.zeros((2, 3)), 0, 0))
-    single = emulated.upload(np.zeros((7, 3), np.float32), 0, 0)
-    with pytest.raises(ValueError, match="positions: expected float64, found float32"):
-        model.transform(batch, positions=single)
     with pytest.raises(ValueError, match="centers: expected ascending rows below 7, found 1"):
         model.transform(batch, device="cuda", centers=[2, 1])
     wrong = batch.positions.copy()
@@ -154,3 +151,37 @@ def test_batches_stream_through_in_pieces(emulated, qm7, average, monkeypatch):
     assert sum(pieces) == len(batch)
     assert len(pieces) > 5
     close(out, model.transform(batch))
+
+
+def test_positions_of_single_precision_are_widened(emulated):
+    batch = clusters(3, 4)
+    single = batch.positions.astype(np.float32)
+    rounded = mk.Structures(batch.numbers, single.astype(np.float64), batch.offsets)
+    model = mk.AEV().fit([])
+    found = model.transform(batch, positions=emulated.upload(single, 0, 0)).to_numpy()
+    close(found, model.transform(rounded))
+
+
+def test_pieces_that_do_not_fit_are_halved(emulated, qm7, monkeypatch):
+    model, pieces = mk.AEV("ani-2x", average="sum").fit([]), []
+    compute = mk.AEV._values_on
+
+    def limited(self, place, part, *rest):
+        if len(part) > 3:
+            raise emulated.OutOfMemory("cudaMallocAsync: 1 bytes asked for")
+        pieces.append(len(part))
+        return compute(self, place, part, *rest)
+
+    monkeypatch.setattr(mk.AEV, "_values_on", limited)
+    batch = qm7[:14]
+    out = np.empty((14, model.n_features_out_))
+    close(model.transform(batch, out, device="cuda"), model.transform(batch))
+    assert sum(pieces) == 14
+    assert max(pieces) <= 3
+
+    def never(self, place, part, *rest):
+        raise emulated.OutOfMemory("cudaMallocAsync: 1 bytes asked for")
+
+    monkeypatch.setattr(mk.AEV, "_values_on", never)
+    with pytest.raises(MemoryError, match="cudaMallocAsync: 1 bytes asked for"):
+        model.transform(batch, out, device="cuda")

@@ -110,9 +110,6 @@ def test_errors(emulated, structures):
         model.vjp(structures, np.ones(shape, complex), device="cuda")
     with pytest.raises(TypeError, match="positions: expected an array on a device, found ndarray"):
         model.vjp(structures, np.ones(shape), positions=structures.positions)
-    single = emulated.upload(structures.positions.astype(np.float32), 0, 0)
-    with pytest.raises(ValueError, match="positions: expected float64, found float32"):
-        model.transform(structures, positions=single)
 
 
 def test_too_large_for_a_block(emulated):

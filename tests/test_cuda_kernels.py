@@ -95,3 +95,14 @@ def test_errors(emulated):
         kernels.laplacian(put(emulated, np.zeros(4)), sigma=1.0)
     # An error leaves nothing behind.
     assert kernels.laplacian(X, sigma=1.0).shape == (4, 4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("n", "m"), [(100, 30), (30, 100), (100, 100)])
+def test_rows_that_share_memory(emulated, name, n, m):
+    """Some of the same rows on either side are two sets, not one."""
+    kernel, X = getattr(kernels, name), rows((100, 5), "float64")
+    # The emulated device is the host's memory.
+    there = [emulated.imported("X", X[:k].__dlpack__(), 0) for k in (n, m)]
+    found = kernel(*there, sigma=2.0).to_numpy()
+    np.testing.assert_allclose(found, kernel(X[:n], X[:m], sigma=2.0), rtol=0, atol=1e-12)

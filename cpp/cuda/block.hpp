@@ -35,7 +35,7 @@ struct Local {
     __device__ T& operator[](unsigned) noexcept { return value; }
 };
 
-extern __shared__ double shared_memory[];
+extern __shared__ __align__(32) double shared_memory[];
 
 class DeviceBlock {
   public:

@@ -223,6 +223,8 @@ struct WriteNeighbors {
                         [&](std::int64_t j, double dx, double dy, double dz, double d) {
                             const std::int32_t kind = s.kinds[j];
                             const std::int64_t p = next[own + kind]++;
+                            // Were a distance at the cutoff rounded otherwise than when counted.
+                            if (p >= begin[own + kind + 1]) return;
                             atom[p] = j;
                             species[p] = kind;
                             x[p] = dx;

@@ -22,7 +22,7 @@ constexpr std::int64_t depth = 8;
 constexpr std::int64_t chunk = 512;
 
 template <typename Real>
-struct alignas(4 * sizeof(Real)) Four {
+struct alignas(16) Four {
     Real v[4];
 };
 
@@ -281,7 +281,8 @@ void pairwise(const Real* x, std::int64_t n, const Real* y, std::int64_t m, std:
               std::int64_t n_copies, Metric metric, Similarity similarity, const Real* scales,
               std::int64_t n_scales, Real* out, Stream stream) {
     if (n == 0 || m == 0) return;
-    const bool symmetric = x == y;
+    // Rows of one memory need not be the same ones.
+    const bool symmetric = x == y && n == m;
     Task<Real> t{x,       y,      n,        m,          n_features, n_copies, nullptr, nullptr,
                  nullptr, scales, n_scales, similarity, symmetric,  0,        out};
     if (metric == Metric::manhattan) {

@@ -10,11 +10,15 @@
 namespace molkern::cuda {
 
 Memory::Memory(Memory&& from) noexcept
-    : data_(std::exchange(from.data_, nullptr)), stream_(from.stream_), device_(from.device_) {}
+    : data_(std::exchange(from.data_, nullptr)),
+      stream_(from.stream_),
+      shared_(from.shared_),
+      device_(from.device_) {}
 
 Memory& Memory::operator=(Memory&& from) noexcept {
     std::swap(data_, from.data_);
     std::swap(stream_, from.stream_);
+    std::swap(shared_, from.shared_);
     std::swap(device_, from.device_);
     return *this;
 }
@@ -46,6 +50,17 @@ cudaStream_t queue(Stream stream) noexcept {
     return static_cast<cudaStream_t>(stream);
 }
 
+std::string unsupported() {
+    const int major = attribute(cudaDevAttrComputeCapabilityMajor, 0);
+    const int minor = attribute(cudaDevAttrComputeCapabilityMinor, 0);
+    if (10 * major + minor < 75)
+        return "compute capability 7.5 or more is needed, device 0 has " + std::to_string(major) +
+               "." + std::to_string(minor);
+    if (attribute(cudaDevAttrMemoryPoolsSupported, 0) == 0)
+        return "device 0 has no memory pools (stream-ordered allocation)";
+    return "";
+}
+
 }  // namespace
 
 std::string unavailable() {
@@ -53,7 +68,7 @@ std::string unavailable() {
     cudaError_t code = cudaDriverGetVersion(&driver);
     if (code == cudaSuccess && driver == 0) return "no CUDA driver is installed";
     if (code == cudaSuccess) code = cudaGetDeviceCount(&n);
-    if (code == cudaSuccess && n > 0) return "";
+    if (code == cudaSuccess && n > 0) return unsupported();
     cudaGetLastError();
     return code == cudaSuccess ? "no CUDA device was found" : cudaGetErrorString(code);
 }
@@ -96,10 +111,14 @@ CurrentDevice::CurrentDevice(int device) : before_(current_device()) {
 }
 
 CurrentDevice::~CurrentDevice() {
-    cudaSetDevice(before_);
+    int now = before_;
+    // Setting a device that nobody has used would take its memory for a context.
+    if (cudaGetDevice(&now) == cudaSuccess && now != before_) cudaSetDevice(before_);
+    cudaGetLastError();
 }
 
-Memory::Memory(std::size_t bytes, Stream stream) : stream_(stream), device_(current_device()) {
+Memory::Memory(std::size_t bytes, Stream stream, bool shared)
+    : stream_(stream), shared_(shared), device_(current_device()) {
     if (bytes == 0) return;
     const cudaError_t code = cudaMallocAsync(&data_, bytes, queue(stream));
     if (code == cudaErrorMemoryAllocation) {
@@ -113,14 +132,17 @@ Memory::Memory(std::size_t bytes, Stream stream) : stream_(stream), device_(curr
     check(code, "cudaMallocAsync");
 }
 
-// Nobody is there to hear of errors; one that stays is met by the next call.
+// Nobody is there to hear of errors; one that stays is met by the next call. The stream of shared
+// memory may be gone by now.
 Memory::~Memory() {
     if (data_ == nullptr) return;
-    int before = 0;
+    int before = device_;
     cudaGetDevice(&before);
-    cudaSetDevice(device_);
-    cudaFreeAsync(data_, queue(stream_));
-    cudaSetDevice(before);
+    if (before != device_) cudaSetDevice(device_);
+    if (shared_) cudaDeviceSynchronize();
+    cudaFreeAsync(data_, shared_ ? nullptr : queue(stream_));
+    if (before != device_) cudaSetDevice(before);
+    cudaGetLastError();
 }
 
 void upload(void* to, const void* from, std::size_t bytes, Stream stream) {
@@ -143,16 +165,6 @@ void fill(void* to, int byte, std::size_t bytes, Stream stream) {
 
 void synchronize(Stream stream) {
     check(cudaStreamSynchronize(queue(stream)), "cudaStreamSynchronize");
-}
-
-void order(Stream before, Stream after) {
-    if (before == after) return;
-    cudaEvent_t event{};
-    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
-    cudaError_t code = cudaEventRecord(event, queue(before));
-    if (code == cudaSuccess) code = cudaStreamWaitEvent(queue(after), event, 0);
-    cudaEventDestroy(event);
-    check(code, "cudaStreamWaitEvent");
 }
 
 std::size_t most_shared_bytes() {
@@ -193,7 +205,7 @@ CurrentDevice::CurrentDevice(int) : before_(0) {}
 CurrentDevice::~CurrentDevice() = default;
 
 // Filled with NaN, as nobody may rely on new memory.
-Memory::Memory(std::size_t bytes, Stream stream) : stream_(stream) {
+Memory::Memory(std::size_t bytes, Stream stream, bool shared) : stream_(stream), shared_(shared) {
     if (bytes == 0) return;
     data_ = std::malloc(bytes);
     if (data_ == nullptr)
@@ -218,8 +230,6 @@ void fill(void* to, int byte, std::size_t bytes, Stream) {
 }
 
 void synchronize(Stream) {}
-
-void order(Stream, Stream) {}
 
 std::size_t most_shared_bytes() {
     return 64 * 1024;  // compute capability 7.5, the least that is supported

@@ -49,23 +49,22 @@ class CurrentDevice {
 
 int current_device();
 
-/// Memory of the current device, freed when what the stream holds by then is done.
+/// Memory of the current device, freed when what the stream holds by then is done; `shared` with
+/// others, who may use it on streams of their own: when the whole device is done.
 class Memory {
   public:
     Memory() = default;
-    Memory(std::size_t bytes, Stream stream);
+    Memory(std::size_t bytes, Stream stream, bool shared = false);
     ~Memory();
     Memory(Memory&& from) noexcept;
     Memory& operator=(Memory&& from) noexcept;
 
     void* data() const noexcept { return data_; }
 
-    /// From now on another stream uses the memory.
-    void move_to(Stream stream) noexcept { stream_ = stream; }
-
   private:
     void* data_ = nullptr;
     Stream stream_ = nullptr;
+    bool shared_ = false;
     int device_ = 0;
 };
 
@@ -90,9 +89,6 @@ void download(void* to, const void* from, std::size_t bytes, Stream stream);
 
 void fill(void* to, int byte, std::size_t bytes, Stream stream);
 void synchronize(Stream stream);
-
-/// What `after` does from now on waits for what `before` holds now.
-void order(Stream before, Stream after);
 
 template <typename T>
 Buffer<T> uploaded(const T* from, std::int64_t n, Stream stream) {
@@ -125,9 +121,10 @@ __global__ void __launch_bounds__(Kernel::n_threads) run(const Kernel kernel, st
 template <typename Kernel>
 void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
     if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes + sum_bytes);
-    if (shared_bytes > 48 * 1024)
+    // The same for every launch: other threads may be launching this kernel.
+    if (shared_bytes + sum_bytes > 48 * 1024)
         check(cudaFuncSetAttribute(run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                   static_cast<int>(shared_bytes)),
+                                   static_cast<int>(most_shared_bytes() - sum_bytes)),
               "cudaFuncSetAttribute");
     for (std::int64_t first = 0; first < n_blocks; first += most_blocks) {
         const std::int64_t left = n_blocks - first;

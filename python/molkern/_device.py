@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +29,8 @@ __all__ = [
     "taken",
 ]
 
-# DLPack's number of CUDA devices.
-_CUDA = 2
+# DLPack's numbers of CUDA devices, and of memory that they share with the host.
+_CUDA, _CUDA_MANAGED = 2, 13
 
 
 @dataclass(frozen=True)
@@ -93,22 +94,23 @@ def on_device(array: Any) -> bool:
     return _number(array, _device_kind()) is not None
 
 
-def taken(place: Place, name: str, array: Any, dtype: Any = None) -> Any:
+def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
     """An argument as an array of the compiled module; what is on the host is copied.
 
-    ``dtype`` is that which an array of the host gets.
+    ``double``: in float64 whatever it was.
     """
     module = place.module
-    if isinstance(array, module.DeviceArray):
-        return array
     if _number(array, module.device_kind) is None:
-        host = np.ascontiguousarray(array, dtype=dtype)
+        host = np.ascontiguousarray(array, dtype=np.float64 if double else None)
         return module.upload(host, place.device, place.stream)
-    if library_of(array) == "torch":
-        array = array.detach()
-    # DLPack has no 0: 1 is the default stream. The emulation has no streams.
-    options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
-    return module.imported(name, array.__dlpack__(**options), place.stream)
+    if not isinstance(array, module.DeviceArray):
+        if library_of(array) == "torch":
+            array = array.detach()
+        # DLPack has no 0: 1 is the default stream. The emulation has no streams.
+        options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
+        with _current(array):
+            array = module.imported(name, array.__dlpack__(**options), place.stream)
+    return module.as_double(array) if double else array
 
 
 def in_pieces(
@@ -121,7 +123,8 @@ def in_pieces(
 ) -> npt.NDArray[Any]:
     """Write results of a batch into an array of the host, of as much of it as fits at a time.
 
-    A quarter of the free memory is for the results of a piece; a piece is one structure at least.
+    A quarter of the free memory is for the results of a piece. What else it needs is not known
+    before: a piece that does not fit is halved, until it is one structure.
     """
     ends = batch.offsets if per_atom else np.arange(len(batch) + 1)
     rows = place.module.free_bytes(place.device) // 4 // max(1, out[:1].nbytes)
@@ -129,13 +132,25 @@ def in_pieces(
     while start < len(batch):
         stop = int(np.searchsorted(ends, ends[start] + rows, side="right")) - 1
         stop = min(max(stop, start + 1), len(batch))
-        compute(batch[start:stop]).copy_to(out[ends[start] : ends[stop]])
+        try:
+            result = compute(batch[start:stop])
+        except place.module.OutOfMemory:
+            if stop == start + 1:
+                raise
+            rows = max(1, int(ends[stop] - ends[start]) // 2)
+            continue
+        result.copy_to(out[ends[start] : ends[stop]])
         start = stop
     return out
 
 
 def deliver(place: Place, array: Any) -> Any:
-    """A result as an array of the library whose arrays were given."""
+    """A result as an array of the library whose arrays were given.
+
+    The device has finished it by then, and has read what it was made from: arrays of other
+    libraries may be released, and any stream may go on with it.
+    """
+    place.module.synchronize(place.device, place.stream)
     if not place.library:
         return array
     library = sys.modules[place.library]
@@ -153,8 +168,11 @@ def require_apart(coincident: int | None) -> None:
 
 
 def _device_kind() -> int:
-    """DLPack's number of the devices that are meant; the host's in the emulation."""
-    return int(cuda.extension().device_kind) if cuda.is_available() else _CUDA
+    """DLPack's number of the devices that are meant; the host's in the emulation.
+
+    No device is asked: whoever works on the host shall not start the driver.
+    """
+    return cuda.device_kind() or _CUDA
 
 
 def _number(array: Any, kind: int) -> int | None:
@@ -162,7 +180,18 @@ def _number(array: Any, kind: int) -> int | None:
     if isinstance(array, np.ndarray) or not hasattr(array, "__dlpack_device__"):
         return None
     found, number = array.__dlpack_device__()
-    return int(number) if found == kind else None
+    managed = kind == _CUDA and found == _CUDA_MANAGED
+    return int(number) if found == kind or managed else None
+
+
+def _current(array: Any) -> Any:
+    """The device of an array is the current one of its library, inside the block."""
+    library = library_of(array)
+    if library == "torch" and array.is_cuda:
+        return sys.modules["torch"].cuda.device(array.device)
+    if library == "cupy":
+        return sys.modules["cupy"].cuda.Device(array.device.id)
+    return nullcontext()
 
 
 def _wanted(device: str) -> int:
@@ -192,5 +221,6 @@ def _stream_of(array: Any) -> int:
     if library == "torch" and array.is_cuda:
         return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
     if library == "cupy":
-        return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
+        with _current(array):
+            return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
     return 0

@@ -58,6 +58,12 @@ def extension() -> Any:
     return _found()
 
 
+def device_kind() -> int | None:
+    """DLPack's number of the devices of the compiled module; None without one."""
+    found = _found()
+    return None if isinstance(found, str) else int(found.device_kind)
+
+
 @cache
 def _found() -> Any:
     """The compiled module, or why there is none."""

@@ -14,6 +14,8 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 
 bool c_ordered(const dlpack::Tensor& tensor) noexcept {
     if (tensor.strides == nullptr) return true;
+    for (std::int32_t k = 0; k < tensor.n_dimensions; ++k)
+        if (tensor.shape[k] == 0) return true;
     std::int64_t expected = 1;
     for (std::int32_t k = tensor.n_dimensions - 1; k >= 0; --k) {
         if (tensor.shape[k] != 1 && tensor.strides[k] != expected) return false;
@@ -41,7 +43,7 @@ DeviceArray::DeviceArray(std::vector<std::int64_t> shape, std::size_t item_bytes
       item_bytes_(item_bytes),
       device_(cuda::current_device()),
       stream_(stream),
-      memory_(std::make_shared<cuda::Memory>(bytes(), stream)),
+      memory_(std::make_shared<cuda::Memory>(bytes(), stream, true)),
       data_(memory_->data()) {}
 
 DeviceArray::DeviceArray(const std::string& name, const py::capsule& capsule, cuda::Stream stream)
@@ -83,12 +85,7 @@ std::string DeviceArray::shape_text() const {
     return text_of(shape_);
 }
 
-py::capsule DeviceArray::exported(cuda::Stream consumer) {
-    {
-        const cuda::CurrentDevice here(device_);
-        cuda::order(stream_, consumer);
-    }
-    if (memory_ != nullptr) memory_->move_to(consumer);
+py::capsule DeviceArray::exported() const {
     auto* kept = new Export{{}, *this, shape_};
     dlpack::Tensor& tensor = kept->managed.tensor;
     tensor.data = data_;

@@ -16,7 +16,7 @@ namespace molkern::bindings {
 
 /// A C-ordered array of real numbers on a device, its own or another library's.
 ///
-/// stream   on which it was written
+/// stream   on which it was written; functions give a result to Python when that is done
 class DeviceArray {
   public:
     /// New and uninitialised, on the current device.
@@ -40,8 +40,8 @@ class DeviceArray {
         return static_cast<Real*>(data_);
     }
 
-    /// A capsule for a consumer that works on `stream`; it keeps the memory.
-    py::capsule exported(cuda::Stream consumer);
+    /// A capsule for a consumer on any stream; it keeps the memory.
+    py::capsule exported() const;
 
   private:
     std::vector<std::int64_t> shape_;

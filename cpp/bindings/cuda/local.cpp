@@ -202,7 +202,7 @@ py::tuple neighbors(const std::vector<std::int32_t>& species, double r_cut,
 }  // namespace
 
 void define_local(py::module_& m) {
-    py::class_<cuda::DeviceKernel, Kernel>(m, "LocalKernel")
+    py::class_<cuda::DeviceKernel, Kernel>(m, "LocalKernel", py::module_local())
         .def_readonly("n_features", &cuda::DeviceKernel::n_features);
     m.def("acsf_kernel", &acsf_kernel, py::arg("species").noconvert(), py::arg("r_cut"),
           py::arg("cutoff_function"), py::arg("g1"), py::arg("g2").noconvert(),

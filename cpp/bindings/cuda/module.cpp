@@ -21,7 +21,7 @@ void download_into(const DeviceArray& from, py::array& to) {
     const cuda::CurrentDevice here(from.device());
     void* data = to.mutable_data();
     py::gil_scoped_release release;
-    cuda::download(data, from.data(), from.bytes(), from.stream());
+    cuda::download(data, from.data(), from.bytes(), nullptr);  // complete; its stream may be gone
 }
 
 py::array download(const DeviceArray& from) {
@@ -39,11 +39,13 @@ void copy_to(const DeviceArray& from, Array<Real>& to) {
     download_into(from, to);
 }
 
-// DLPack's numbers of streams: none and 1 are the default one, -1 asks for no order.
-py::capsule exported(DeviceArray& array, const py::object& stream) {
-    const std::intptr_t handle = stream.is_none() ? 0 : stream.cast<std::intptr_t>();
-    if (handle == -1) return array.exported(array.stream());
-    return array.exported(handle == 1 ? nullptr : reinterpret_cast<cuda::Stream>(handle));
+// float32 as float64; float64 as it is.
+DeviceArray as_double(const DeviceArray& from) {
+    if (from.item_bytes() == 8) return from;
+    const cuda::CurrentDevice here(from.device());
+    DeviceArray to(from.shape(), sizeof(double), from.stream());
+    cuda::widen(from.as<float>(), from.size(), to.as<double>(), to.stream());
+    return to;
 }
 
 py::dict interface_of(const DeviceArray& array) {
@@ -53,14 +55,13 @@ py::dict interface_of(const DeviceArray& array) {
     fields["data"] = py::make_tuple(reinterpret_cast<std::uintptr_t>(array.data()), false);
     fields["strides"] = py::none();
     fields["version"] = 3;
-    // 1 is the interface's number of the default stream.
-    const auto handle = reinterpret_cast<std::uintptr_t>(array.stream());
-    fields["stream"] = handle == 0 ? 1 : handle;
+    fields["stream"] = py::none();  // the array is complete
     return fields;
 }
 
 void define_arrays(py::module_& m) {
-    py::class_<DeviceArray>(m, "DeviceArray")
+    // Local: the emulation may be in the same process.
+    py::class_<DeviceArray>(m, "DeviceArray", py::module_local())
         .def_property_readonly("shape",
                                [](const DeviceArray& a) { return py::tuple(py::cast(a.shape())); })
         .def_property_readonly("dtype", [](const DeviceArray& a) { return py::dtype(a.dtype()); })
@@ -70,12 +71,9 @@ void define_arrays(py::module_& m) {
         .def("copy_to", &copy_to<float>, py::arg("out").noconvert())
         .def("__array__",
              [](const DeviceArray& a, const py::args&, const py::kwargs&) { return download(a); })
-        .def(
-            "__dlpack__",
-            [](DeviceArray& a, const py::object& stream, const py::kwargs&) {
-                return exported(a, stream);
-            },
-            py::kw_only(), py::arg("stream") = py::none())
+        .def("__dlpack__",
+             // The array is complete: whatever stream is named does not have to wait.
+             [](const DeviceArray& a, const py::kwargs&) { return a.exported(); })
         .def("__dlpack_device__",
              [](const DeviceArray& a) { return py::make_tuple(cuda::device_kind(), a.device()); })
         .def_property_readonly("__cuda_array_interface__", &interface_of)
@@ -87,6 +85,15 @@ void define_arrays(py::module_& m) {
           py::arg("stream"));
     m.def("upload", &upload<float>, py::arg("array").noconvert(), py::arg("device"),
           py::arg("stream"));
+    m.def("as_double", &as_double, py::arg("array"));
+    m.def(
+        "synchronize",
+        [](int device, std::uintptr_t stream) {
+            const cuda::CurrentDevice here(device);
+            py::gil_scoped_release release;
+            cuda::synchronize(stream_of(stream));
+        },
+        py::arg("device"), py::arg("stream"));
     m.def(
         "imported",
         [](const std::string& name, const py::capsule& capsule, std::uintptr_t stream) {
@@ -101,8 +108,8 @@ PYBIND11_MODULE(_cuda, m) {
     m.doc() = "CUDA kernels of molkern; arguments are checked by the Python modules beside it.";
     m.attr("__version__") = MOLKERN_VERSION;
     m.attr("device_kind") = cuda::device_kind();
-    py::register_exception<cuda::Error>(m, "Error", PyExc_RuntimeError);
-    py::register_exception<cuda::OutOfMemory>(m, "OutOfMemory", PyExc_MemoryError);
+    py::register_local_exception<cuda::Error>(m, "Error", PyExc_RuntimeError);
+    py::register_local_exception<cuda::OutOfMemory>(m, "OutOfMemory", PyExc_MemoryError);
     m.def("unavailable", &cuda::unavailable);
     m.def("n_devices", &cuda::n_devices);
     m.def("description", &cuda::description, py::arg("device"));

@@ -23,6 +23,9 @@ using Stream = void*;
 /// the same name without `cuda` up to rounding; bitwise the same in every run. Throws
 /// `cuda::Error`.
 
+/// to = from, of n numbers.
+void widen(const float* from, std::int64_t n, double* to, Stream stream);
+
 template <typename Real>
 void pairwise(const Real* x, std::int64_t n, const Real* y, std::int64_t m, std::int64_t n_features,
               std::int64_t n_copies, Metric metric, Similarity similarity, const Real* scales,

@@ -87,7 +87,12 @@ class GlobalRepresentation(Representation):
         batch = as_structures(structures)
         place = place_of(device, positions=positions)
         if place is not None and out is None:
-            there = taken(place, "positions", batch.positions if positions is None else positions)
+            there = taken(
+                place,
+                "positions",
+                batch.positions if positions is None else positions,
+                double=True,
+            )
             return deliver(place, self._compute_on_device(batch, place, there))
         if place is not None and positions is not None:
             raise ValueError("out: expected None with positions on a device, found an array")
@@ -151,7 +156,12 @@ class GlobalRepresentation(Representation):
         batch = as_structures(structures)
         there = {k: a for k, a in (("positions", positions), ("gX", gX)) if on_device(a)}
         if place := place_of(device, **there):
-            at = taken(place, "positions", batch.positions if positions is None else positions)
+            at = taken(
+                place,
+                "positions",
+                batch.positions if positions is None else positions,
+                double=True,
+            )
             cotangent = gX if "gX" in there else floats("gX", gX)
             result = self._compute_vjp_on_device(batch, place, at, taken(place, "gX", cotangent))
             return deliver(place, result)

@@ -73,5 +73,10 @@ def _arguments(
     numbers, offsets, cells, pbc = batch.numbers, batch.offsets, batch.cells, batch.pbc
     on_host, on_device = kernels
     _core.check_local(on_host, numbers, batch.positions, offsets, cells, pbc, rows, average)
-    there = taken(place, "positions", batch.positions if positions is None else positions)
+    there = taken(
+        place,
+        "positions",
+        batch.positions if positions is None else positions,
+        double=True,
+    )
     return on_device, numbers, there, offsets, cells, pbc, rows, average
