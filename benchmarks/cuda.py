@@ -5,8 +5,9 @@
 Needs torch with CUDA beside molkern's module: torch measures the card (copy and write bandwidth,
 float32 and float64 products with TF32 off) and times our kernels by events on its stream, after a
 warm-up, median of the repeats. A floor is the larger of two times: bytes of the result at the
-measured write bandwidth, and operations at the measured product rate (a multiply-add counts one;
-an addition takes as long). The same on all cores of the host, and torch's own way where it has one.
+measured write bandwidth, and, of kernel matrices, operations at the measured product rate (a
+multiply-add counts one; an addition takes as long). Operations of representations are not counted.
+The same on all cores of the host, and torch's own way where it has one.
 Without a device (the emulation of the tests) the clock is the host's and the numbers mean nothing.
 """
 
@@ -136,23 +137,33 @@ def kernel_cases(device: str, n: int, n_features: int) -> list[Case]:
     return cases
 
 
-def structure_cases(device: str, structures: mk.Structures) -> list[Case]:
-    """Representations of molecules; positions lie on the device."""
-    positions = torch.tensor(structures.positions, device=device)
+def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> list[Case]:
+    """Representations; positions lie on the device. As many molecules as the bytes allow."""
     models = {
         "Coulomb matrix, sorted, float32": mk.CoulombMatrix(dtype="float32"),
         "Coulomb matrix, sorted, float64": mk.CoulombMatrix(),
+        "Coulomb matrix, eigenspectrum": mk.CoulombMatrix(permutation="eigenspectrum"),
+        "bag of bonds": mk.BagOfBonds(),
+        "ACSF": mk.ACSF(r_cut=6.0, g2=[(0.5, r) for r in range(8)], g4=[(0.01, 1.0, 1.0)]),
+        "AEV of ANI-2x": mk.AEV("ani-2x"),
+        "SOAP, float32": mk.SOAP(r_cut=5.0, dtype="float32"),
+        "SOAP": mk.SOAP(r_cut=5.0),
     }
     cases = []
     for name, model in models.items():
         model.fit(structures)
-        item = 4 if model.dtype == "float32" else 8
+        row = model.n_features_out_ * np.dtype(model.dtype).itemsize
+        of_atoms = hasattr(model, "average")
+        rows = structures.offsets if of_atoms else np.arange(len(structures) + 1)
+        n = max(1, int(np.searchsorted(rows, most_bytes // row, side="right")) - 1)
+        part = structures[:n]
+        positions = torch.tensor(part.positions, device=device)
         cases.append(
             Case(
-                f"{name}, {len(structures)} molecules",
-                lambda model=model: model.transform(structures, positions=positions),
-                lambda model=model: model.transform(structures),
-                float(item * len(structures) * model.n_features_out_),
+                f"{name}, {n} molecules, {part.n_atoms} atoms",
+                partial(model.transform, part, positions=positions),
+                partial(model.transform, part),
+                float(row * rows[n]),
                 0.0,
             )
         )
@@ -186,7 +197,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=20000, help="of the kernel matrices")
     parser.add_argument("--features", type=int, default=1024)
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--megabytes", type=int, default=4096, help="for the bandwidths")
+    parser.add_argument(
+        "--megabytes", type=int, default=4096, help="for the bandwidths, and of a result"
+    )
     parser.add_argument("--product", type=int, default=8192, help="rows of the square products")
     options = parser.parse_args(arguments)
     if not mk.cuda.is_available():
@@ -194,7 +207,8 @@ def main(arguments: list[str] | None = None) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found = rates(device, options.product, options.megabytes * MEBI, options.repeats)
     cases = kernel_cases(device, options.rows, options.features)
-    cases += structure_cases(device, read(options.data, options.copies))
+    molecules = read(options.data, options.copies)
+    cases += structure_cases(device, molecules, options.megabytes * MEBI)
     rows = [measured(case, found, options.repeats) for case in cases]
     for row in rows:
         print(f"{row.name}: {row.seconds:.3g} s, {100 * row.share_of_floor:.0f} % of the floor")

@@ -16,7 +16,7 @@ def test_program(emulated, bench, tmp_path, capsys, structures):
     bench("cuda").main(["--data", str(data), "--out", str(out), *options.split()])
     content = json.loads(out.read_text())
     assert content["devices"] == ["emulation on the host"]
-    assert len(content["rows"]) >= 4
+    assert len(content["rows"]) == 10
     for row in content["rows"]:
         assert row["seconds"] > 0
         assert row["share_of_floor"] == pytest.approx(row["floor"] / row["seconds"])

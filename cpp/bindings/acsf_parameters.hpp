@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bindings/checks.hpp"
-#include "bindings/cutoff_function.hpp"
+#include "bindings/names.hpp"
 #include "molkern/acsf.hpp"
 
 namespace molkern::bindings {

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "bindings/checks.hpp"
-#include "bindings/cutoff_function.hpp"
 #include "bindings/half_powers.hpp"
+#include "bindings/names.hpp"
 #include "cpu/parallel.hpp"
 #include "molkern/acsf.hpp"
 #include "molkern/molecules.hpp"

@@ -5,14 +5,6 @@
 namespace molkern::bindings {
 namespace {
 
-Permutation permutation_of(const std::string& name) {
-    if (name == "none") return Permutation::none;
-    if (name == "row_norm") return Permutation::row_norm;
-    if (name == "random") return Permutation::random;
-    if (name == "eigenspectrum") return Permutation::eigenspectrum;
-    throw py::value_error("permutation: unknown value '" + name + "'");
-}
-
 struct Task {
     Molecules molecules;
     CoulombParameters parameters;

@@ -4,13 +4,6 @@
 namespace molkern::bindings {
 namespace {
 
-Similarity similarity_of(const std::string& name) {
-    if (name == "none") return Similarity::none;
-    if (name == "laplacian") return Similarity::laplacian;
-    if (name == "gaussian") return Similarity::gaussian;
-    throw py::value_error("kernel: unknown value '" + name + "'");
-}
-
 std::size_t length(const py::array& a, py::ssize_t axis) {
     return static_cast<std::size_t>(a.shape(axis));
 }
@@ -25,10 +18,9 @@ void gram(const Array<Real>& x, const std::optional<Array<Real>>& y, std::size_t
     require(n_copies >= 1 && length(x, 1) % n_copies == 0,
             "n_copies: " + std::to_string(x.shape(1)) + " columns are not " +
                 std::to_string(n_copies) + " copies side by side");
-    require(metric == "manhattan" || metric == "euclidean", "metric: unknown value " + metric);
     require_shape("scales", scales, -1);
     require_shape("out", out, scales.shape(0), x.shape(0), other.shape(0));
-    const Metric chosen_metric = metric == "euclidean" ? Metric::euclidean : Metric::manhattan;
+    const Metric chosen_metric = metric_of(metric);
     const Similarity chosen = similarity_of(similarity);
     const int threads = requested_threads(n_threads);
     Real* to = out.mutable_data();

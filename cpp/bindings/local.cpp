@@ -14,11 +14,10 @@ using Flags = std::optional<Array<bool>>;
 using Rows = std::optional<Array<std::int64_t>>;
 
 Average average_of(const LocalKernel& kernel, const std::string& name) {
-    if (name == "none") return Average::none;
-    if (name == "sum") return Average::sum;
-    if (name == "mean") return Average::mean;
-    if (name == "inner" && kernel.functions->quadratic != nullptr) return Average::inner;
-    throw py::value_error("average: unknown value '" + name + "'");
+    const Average average = average_of(name);
+    require(average != Average::inner || kernel.functions->quadratic != nullptr,
+            "average: unknown value '" + name + "'");
+    return average;
 }
 
 LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,

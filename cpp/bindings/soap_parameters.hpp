@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bindings/checks.hpp"
-#include "bindings/cutoff_function.hpp"
+#include "bindings/names.hpp"
 #include "molkern/soap.hpp"
 
 namespace molkern::bindings {

@@ -25,7 +25,9 @@ __all__ = [
     "library_of",
     "on_device",
     "place_of",
+    "positions_on",
     "require_apart",
+    "require_none",
     "taken",
 ]
 
@@ -110,7 +112,22 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
         options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
         with _current(array):
             array = module.imported(name, array.__dlpack__(**options), place.stream)
-    return module.as_double(array) if double else array
+    return module.as_double(array, place.stream) if double else array
+
+
+def positions_on(place: Place, batch: Structures, positions: Any) -> Any:
+    """Those on a device, or those of the structures copied there; float64."""
+    given = batch.positions if positions is None else positions
+    return taken(place, "positions", given, double=True)
+
+
+def require_none(positions: Any) -> None:
+    """Raise for positions beside the structures that are not on a device."""
+    if positions is not None:
+        raise TypeError(
+            f"positions: expected an array on a device, found {type(positions).__name__}; others "
+            "belong into the structures"
+        )
 
 
 def in_pieces(
@@ -147,10 +164,9 @@ def in_pieces(
 def deliver(place: Place, array: Any) -> Any:
     """A result as an array of the library whose arrays were given.
 
-    The device has finished it by then, and has read what it was made from: arrays of other
-    libraries may be released, and any stream may go on with it.
+    The compiled module gives results that are complete: what they were made from may be released,
+    and any stream may go on with them.
     """
-    place.module.synchronize(place.device, place.stream)
     if not place.library:
         return array
     library = sys.modules[place.library]

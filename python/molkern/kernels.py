@@ -21,18 +21,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
 from molkern import _kernel_inputs as inputs
+from molkern import _kernels_device as kernels_device
 from molkern import local_kernels as local
 from molkern._arrays import checked_out, checked_threads, require_bytes
-from molkern._device import Place, deliver, place_of, taken
+from molkern._device import place_of
 from molkern._kernel_inputs import Matrix, Sigma
-from molkern._numbers import whole_number
 
 __all__ = [
     "euclidean_distances",
@@ -104,7 +104,7 @@ def laplacian(
            [0.36787944, 1.        ]])
     """
     if place := place_of(None, X=X, Y=Y):
-        there: Matrix = _on_device(place, X, Y, sigma, n_copies, out, "laplacian")
+        there: Matrix = kernels_device.gram(place, X, Y, sigma, n_copies, out, "laplacian")
         return there
     x, y = inputs.rows(X, Y)
     scales, single = inputs.scales(sigma, x.dtype, lambda s: 1.0 / s)
@@ -198,7 +198,7 @@ def gaussian(
            [0.36787944, 1.        ]])
     """
     if place := place_of(None, X=X, Y=Y):
-        there: Matrix = _on_device(place, X, Y, sigma, n_copies, out, "gaussian")
+        there: Matrix = kernels_device.gram(place, X, Y, sigma, n_copies, out, "gaussian")
         return there
     x, y = inputs.rows(X, Y)
     scales, single = inputs.scales(sigma, x.dtype, lambda s: 0.5 / s**2)
@@ -374,25 +374,6 @@ def polynomial(
     for _ in range(int(degree) - 1):
         result *= base
     return result
-
-
-def _on_device(
-    place: Place, X: Any, Y: Any, sigma: Sigma, n_copies: int, out: Any, similarity: str
-) -> Any:
-    """Kernel matrix of arrays on a device, in their library."""
-    if out is not None:
-        raise ValueError("out: expected None for arrays on a device, found an array")
-    x = taken(place, "X", X)
-    y = x if Y is None or Y is X else taken(place, "Y", Y)
-    whole_number("n_copies", n_copies, 1)
-    laplacian = similarity == "laplacian"
-    scale = (lambda s: 1.0 / s) if laplacian else (lambda s: 0.5 / s**2)
-    scales, single = inputs.scales(sigma, x.dtype, scale)
-    metric = "manhattan" if laplacian else "euclidean"
-    result = place.module.pairwise(
-        x, y, n_copies, metric, similarity, scales.astype(np.float64), not single, place.stream
-    )
-    return deliver(place, result)
 
 
 @contextmanager

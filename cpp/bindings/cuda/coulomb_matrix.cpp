@@ -1,6 +1,7 @@
 #include "molkern/coulomb_matrix.hpp"
 
 #include "bindings/cuda/molecules.hpp"
+#include "bindings/names.hpp"
 #include "molkern/cuda.hpp"
 
 namespace molkern::bindings {
@@ -8,14 +9,6 @@ namespace {
 
 using Numbers = Array<std::int32_t>;
 using Offsets = Array<std::int64_t>;
-
-Permutation permutation_of(const std::string& name) {
-    if (name == "none") return Permutation::none;
-    if (name == "row_norm") return Permutation::row_norm;
-    if (name == "random") return Permutation::random;
-    if (name == "eigenspectrum") return Permutation::eigenspectrum;
-    throw py::value_error("permutation: unknown value '" + name + "'");
-}
 
 // Without what lies on the device.
 CoulombParameters parameters_of(const std::string& permutation, std::size_t size,

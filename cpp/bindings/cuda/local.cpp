@@ -6,6 +6,7 @@
 #include "bindings/acsf_parameters.hpp"
 #include "bindings/aev_parameters.hpp"
 #include "bindings/cuda/arrays.hpp"
+#include "bindings/names.hpp"
 #include "bindings/soap_parameters.hpp"
 
 namespace molkern::bindings {
@@ -100,14 +101,6 @@ Batch checked_batch(const Array<std::int32_t>& numbers, const DeviceArray& posit
     return {numbers, positions, offsets, cells, pbc, centers};
 }
 
-Average average_of(const std::string& name) {
-    if (name == "none") return Average::none;
-    if (name == "sum") return Average::sum;
-    if (name == "mean") return Average::mean;
-    if (name == "inner") return Average::inner;
-    throw py::value_error("average: unknown value '" + name + "'");
-}
-
 py::object found(std::size_t structure) {
     return structure == no_molecule ? py::object(py::none()) : py::object(py::int_(structure));
 }
@@ -134,6 +127,7 @@ py::tuple local_values(const Kernel& kernel, const Array<std::int32_t>& numbers,
             single
                 ? cuda::local_values<float>(*kernel, of, chosen, out.as<float>(), out.stream())
                 : cuda::local_values<double>(*kernel, of, chosen, out.as<double>(), out.stream());
+        cuda::synchronize(out.stream());
     }
     return py::make_tuple(out, found(wrong));
 }
@@ -166,6 +160,7 @@ py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
                                              gradient.stream())
                     : cuda::local_vjp<double>(*kernel, of, chosen, cotangent.as<double>(), to,
                                               gradient.stream());
+        cuda::synchronize(gradient.stream());
     }
     return py::make_tuple(gradient, found(wrong));
 }

@@ -83,6 +83,7 @@ void compute(const Side& of_x, const std::optional<Side>& of_y, AtomSimilarity s
     cuda::local_kernel<Real>(x.atoms(), y ? &y->atoms() : nullptr, n_elements(of_x),
                              features(of_x).shape()[1], similarity, x_roots.data(), y_roots.data(),
                              out.as<Real>(), stream);
+    cuda::synchronize(stream);
 }
 
 // y None: symmetric. The result has shape (n, m), with `several` (n_scales, n, m). What the host
@@ -118,6 +119,7 @@ void compute_diagonal(const Side& of_x, AtomSimilarity similarity, const DeviceA
     similarity.scales = scales.data();
     cuda::local_kernel_diagonal<Real>(x.atoms(), n_elements(of_x), features(of_x).shape()[1],
                                       similarity, out.as<double>(), stream);
+    cuda::synchronize(stream);
 }
 
 // Shape (n,), with `several` (n_scales, n), float64.

@@ -40,11 +40,12 @@ void copy_to(const DeviceArray& from, Array<Real>& to) {
 }
 
 // float32 as float64; float64 as it is.
-DeviceArray as_double(const DeviceArray& from) {
+DeviceArray as_double(const DeviceArray& from, std::uintptr_t stream) {
     if (from.item_bytes() == 8) return from;
     const cuda::CurrentDevice here(from.device());
-    DeviceArray to(from.shape(), sizeof(double), from.stream());
+    DeviceArray to(from.shape(), sizeof(double), stream_of(stream));
     cuda::widen(from.as<float>(), from.size(), to.as<double>(), to.stream());
+    cuda::synchronize(to.stream());
     return to;
 }
 
@@ -85,15 +86,7 @@ void define_arrays(py::module_& m) {
           py::arg("stream"));
     m.def("upload", &upload<float>, py::arg("array").noconvert(), py::arg("device"),
           py::arg("stream"));
-    m.def("as_double", &as_double, py::arg("array"));
-    m.def(
-        "synchronize",
-        [](int device, std::uintptr_t stream) {
-            const cuda::CurrentDevice here(device);
-            py::gil_scoped_release release;
-            cuda::synchronize(stream_of(stream));
-        },
-        py::arg("device"), py::arg("stream"));
+    m.def("as_double", &as_double, py::arg("array"), py::arg("stream"));
     m.def(
         "imported",
         [](const std::string& name, const py::capsule& capsule, std::uintptr_t stream) {

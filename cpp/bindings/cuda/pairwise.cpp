@@ -1,20 +1,9 @@
 #include "bindings/cuda/arrays.hpp"
+#include "bindings/names.hpp"
 #include "molkern/cuda.hpp"
 
 namespace molkern::bindings {
 namespace {
-
-Metric metric_of(const std::string& name) {
-    require(name == "manhattan" || name == "euclidean", "metric: unknown value '" + name + "'");
-    return name == "manhattan" ? Metric::manhattan : Metric::euclidean;
-}
-
-Similarity similarity_of(const std::string& name) {
-    if (name == "none") return Similarity::none;
-    if (name == "laplacian") return Similarity::laplacian;
-    if (name == "gaussian") return Similarity::gaussian;
-    throw py::value_error("similarity: unknown value '" + name + "'");
-}
 
 template <typename Real>
 void compute(const DeviceArray& x, const DeviceArray& y, std::int64_t n_copies, Metric metric,
@@ -27,6 +16,7 @@ void compute(const DeviceArray& x, const DeviceArray& y, std::int64_t n_copies, 
     cuda::pairwise<Real>(x.as<Real>(), x.shape()[0], y.as<Real>(), y.shape()[0], n_features,
                          n_copies, metric, similarity, factors.data(), n_scales, out.as<Real>(),
                          out.stream());
+    cuda::synchronize(out.stream());
 }
 
 // y is x: symmetric. The result has shape (n, m), unless `several` (n_scales, n, m).

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, floats, require_bytes
-from molkern._device import Place, deliver, in_pieces, on_device, place_of, taken
+from molkern._device import (
+    Place,
+    deliver,
+    in_pieces,
+    on_device,
+    place_of,
+    positions_on,
+    require_none,
+    taken,
+)
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
 from molkern.structures import Structures, as_structures
@@ -87,16 +96,11 @@ class GlobalRepresentation(Representation):
         batch = as_structures(structures)
         place = place_of(device, positions=positions)
         if place is not None and out is None:
-            there = taken(
-                place,
-                "positions",
-                batch.positions if positions is None else positions,
-                double=True,
-            )
+            there = positions_on(place, batch, positions)
             return deliver(place, self._compute_on_device(batch, place, there))
         if place is not None and positions is not None:
             raise ValueError("out: expected None with positions on a device, found an array")
-        _require_none(positions)
+        require_none(positions)
         shape = (len(batch), self.n_features_out_)
         dtype = real_type(self.dtype)
         if out is None:
@@ -112,8 +116,7 @@ class GlobalRepresentation(Representation):
         return out
 
     def _piece(self, place: Place, batch: Structures) -> Any:
-        there = taken(place, "positions", batch.positions)
-        return self._compute_on_device(batch, place, there)
+        return self._compute_on_device(batch, place, positions_on(place, batch, None))
 
     def vjp(
         self,
@@ -156,16 +159,11 @@ class GlobalRepresentation(Representation):
         batch = as_structures(structures)
         there = {k: a for k, a in (("positions", positions), ("gX", gX)) if on_device(a)}
         if place := place_of(device, **there):
-            at = taken(
-                place,
-                "positions",
-                batch.positions if positions is None else positions,
-                double=True,
-            )
+            at = positions_on(place, batch, positions)
             cotangent = gX if "gX" in there else floats("gX", gX)
             result = self._compute_vjp_on_device(batch, place, at, taken(place, "gX", cotangent))
             return deliver(place, result)
-        _require_none(positions)
+        require_none(positions)
         cotangent = floats("gX", gX)
         shape = (len(batch), self.n_features_out_)
         if cotangent.shape != shape:
@@ -205,12 +203,3 @@ class GlobalRepresentation(Representation):
         self._compute_jacobian(batch, values)
         center = np.repeat(np.arange(len(batch)), batch.sizes)
         return Jacobian(center, np.arange(batch.n_atoms), values, len(batch), batch.n_atoms)
-
-
-def _require_none(positions: Any) -> None:
-    """Raise for positions beside the structures that are not on a device."""
-    if positions is not None:
-        raise TypeError(
-            f"positions: expected an array on a device, found {type(positions).__name__}; others "
-            "belong into the structures"
-        )

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern._arrays import single_or_double
-from molkern._device import Place, deliver, place_of, require_apart, taken
+from molkern._device import (
+    Place,
+    deliver,
+    place_of,
+    positions_on,
+    require_apart,
+    require_none,
+    taken,
+)
 from molkern.structures import Structures
 
 __all__ = ["gradient_on", "place_for", "values_on"]
@@ -19,11 +27,8 @@ def place_for(device: str | None, positions: Any, gX: Any = None) -> Place | Non
     """Where work on these arguments is done; None: on the host. ``gX`` may always be there."""
     on_host = isinstance(gX, np.ndarray) or not hasattr(gX, "__dlpack_device__")
     place = place_of(device, positions=positions, gX=None if on_host else gX)
-    if place is None and positions is not None:
-        raise TypeError(
-            f"positions: expected an array on a device, found {type(positions).__name__}; "
-            "others belong into the structures"
-        )
+    if place is None:
+        require_none(positions)
     return place
 
 
@@ -73,10 +78,5 @@ def _arguments(
     numbers, offsets, cells, pbc = batch.numbers, batch.offsets, batch.cells, batch.pbc
     on_host, on_device = kernels
     _core.check_local(on_host, numbers, batch.positions, offsets, cells, pbc, rows, average)
-    there = taken(
-        place,
-        "positions",
-        batch.positions if positions is None else positions,
-        double=True,
-    )
+    there = positions_on(place, batch, positions)
     return on_device, numbers, there, offsets, cells, pbc, rows, average
