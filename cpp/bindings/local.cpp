@@ -13,7 +13,7 @@ using Vectors = std::optional<Array<double>>;
 using Flags = std::optional<Array<bool>>;
 using Rows = std::optional<Array<std::int64_t>>;
 
-Average average_of(const LocalKernel& kernel, const std::string& name) {
+Average checked_average(const LocalKernel& kernel, const std::string& name) {
     const Average average = average_of(name);
     require(average != Average::inner || kernel.functions->quadratic != nullptr,
             "average: unknown value '" + name + "'");
@@ -32,7 +32,7 @@ LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
                                   ", which is not among them");
     if (!centers)
         return {molecules, checked_cells(molecules, cells, pbc, kernel.r_cut), nullptr, n_atoms,
-                average_of(kernel, average)};
+                checked_average(kernel, average)};
     const std::int64_t* rows = centers->data();
     const auto n = static_cast<std::size_t>(centers->shape(0));
     for (std::size_t k = 0; k < n; ++k)
@@ -41,7 +41,7 @@ LocalTask checked_task(const LocalKernel& kernel, const Numbers& numbers,
             throw py::value_error("centers: expected ascending rows below " +
                                   std::to_string(n_atoms) + ", found " + std::to_string(rows[k]));
     return {molecules, checked_cells(molecules, cells, pbc, kernel.r_cut), rows, n,
-            average_of(kernel, average)};
+            checked_average(kernel, average)};
 }
 
 void raise_if(const LocalOutcome& outcome) {
