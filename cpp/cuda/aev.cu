@@ -152,8 +152,8 @@ class Kernel : public TypedKernel<Kernel> {
     void run_values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
                     std::int64_t end, Real* to, Stream stream) const {
         const Uploaded on(*parameters_, stream);
-        launch(ValuesKernel<Real>{on.p, neighbors, most, begin, to}, end - begin,
-               ValuesKernel<Real>::shared_bytes(on.p, most), stream);
+        launch_of_any_size(ValuesKernel<Real>{on.p, neighbors, most, begin, to}, end - begin,
+                           ValuesKernel<Real>::shared_bytes(on.p, most), stream);
     }
 
     template <typename Real>

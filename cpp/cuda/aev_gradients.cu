@@ -166,8 +166,8 @@ template <typename Real>
 void pair_gradients(const AevParameters& p, const DeviceNeighbors& neighbors, std::int64_t most,
                     const Cotangent<Real>& cotangent, double* gx, double* gy, double* gz,
                     Stream stream) {
-    launch(GradientsKernel<Real>{p, neighbors, most, cotangent, gx, gy, gz}, neighbors.n_centers,
-           GradientsKernel<Real>::shared_bytes(p, most), stream);
+    launch_of_any_size(GradientsKernel<Real>{p, neighbors, most, cotangent, gx, gy, gz},
+                       neighbors.n_centers, GradientsKernel<Real>::shared_bytes(p, most), stream);
 }
 
 template void pair_gradients<float>(const AevParameters&, const DeviceNeighbors&, std::int64_t,

@@ -165,8 +165,9 @@ template <typename Real>
 std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, std::int64_t largest,
                          Real* out, Stream stream) {
     return first_coincident(stream, [&](std::int64_t* flag) {
-        launch(ValuesKernel<Real>{{molecules, p, largest, flag}, out},
-               static_cast<std::int64_t>(molecules.n_molecules), shared_bytes(largest, 1), stream);
+        launch_of_any_size(ValuesKernel<Real>{{molecules, p, largest, flag}, out},
+                           static_cast<std::int64_t>(molecules.n_molecules),
+                           shared_bytes(largest, 1), stream);
     });
 }
 
@@ -175,8 +176,9 @@ std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& p,
                              std::int64_t largest, const Real* cotangent, double* gradient,
                              Stream stream) {
     return first_coincident(stream, [&](std::int64_t* flag) {
-        launch(VjpKernel<Real>{{molecules, p, largest, flag}, cotangent, gradient},
-               static_cast<std::int64_t>(molecules.n_molecules), shared_bytes(largest, 2), stream);
+        launch_of_any_size(VjpKernel<Real>{{molecules, p, largest, flag}, cotangent, gradient},
+                           static_cast<std::int64_t>(molecules.n_molecules),
+                           shared_bytes(largest, 2), stream);
     });
 }
 

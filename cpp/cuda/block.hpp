@@ -37,18 +37,29 @@ struct Local {
 
 extern __shared__ __align__(32) double shared_memory[];
 
+/// Where the room of a block is: in shared memory, or in global memory where that is too small.
+struct InShared {
+    __device__ char* begin() const noexcept { return reinterpret_cast<char*>(shared_memory); }
+};
+struct InGlobal {
+    char* rooms;
+    std::size_t bytes;  // of one block
+    __device__ char* begin() const noexcept { return rooms + blockIdx.x * bytes; }
+};
+
+template <typename Room>
 class DeviceBlock {
   public:
-    __device__ explicit DeviceBlock(std::int64_t first) noexcept
-        : index_(first + static_cast<std::int64_t>(blockIdx.x)) {}
+    __device__ DeviceBlock(std::int64_t first, const Room& room) noexcept
+        : index_(first + static_cast<std::int64_t>(blockIdx.x)), room_(room) {}
 
     __device__ std::int64_t index() const noexcept { return index_; }
     __device__ unsigned n_threads() const noexcept { return blockDim.x; }
 
-    /// The next n elements of the shared memory, the contents of which are undefined.
+    /// The next n elements of the room, the contents of which are undefined.
     template <typename T>
     __device__ T* shared(std::size_t n) noexcept {
-        T* here = reinterpret_cast<T*>(reinterpret_cast<char*>(shared_memory) + used_);
+        T* here = reinterpret_cast<T*>(room_.begin() + used_);
         used_ += (n * sizeof(T) + 15) / 16 * 16;
         return here;
     }
@@ -98,6 +109,7 @@ class DeviceBlock {
     }
 
     std::int64_t index_;
+    Room room_;
     std::size_t used_ = 0;
 };
 

@@ -1,10 +1,11 @@
 // Coulomb matrices with sorted or unsorted rows and their derivatives, a block for each molecule,
 // computed in double.
 //
-// Floor: the bytes of the result, or of the cotangent. The molecule lies in shared memory; every
-// thread makes its own features there, each with one inverse square root, and writes them next to
-// those of its neighbours. Norms cost n inverse square roots an atom, ranks are counted: n
-// comparisons an atom. Derivatives: one slope for each pair of atoms, then 3 n sums of n terms.
+// Floor: the bytes of the result, or of the cotangent. The molecule lies in shared memory, with it
+// the entries if rows are sorted, each with one inverse square root; a feature is then looked up
+// and written next to those of other threads. Norms cost two multiply-adds a feature, ranks are
+// counted: two comparisons a feature. Derivatives: one slope for each pair of atoms, then 3 n sums
+// of n terms.
 
 #include "cuda/coulomb_parts.hpp"
 #include "cuda/eigenvalues.hpp"
@@ -28,10 +29,9 @@ struct CoulombMatrixKernel {
                 row[f] = 0;
                 return;
             }
-            const TrianglePlace place = triangle_place(f);
+            const CoulombPlace place = molecule.places[f];
             const std::int64_t i = atoms.order[place.row], j = atoms.order[place.column];
-            row[f] = static_cast<Real>(molecule.entry(atoms, i, j));
-            molecule.require_apart(block, atoms, place.row, place.column);
+            row[f] = static_cast<Real>(molecule.entry(block, atoms, i, j));
         });
     }
 
@@ -75,24 +75,14 @@ struct CoulombVjpKernel {
         const auto features = static_cast<std::int64_t>(coulomb_matrix_features(molecule.p));
         const auto of_copy = features / static_cast<std::int64_t>(molecule.p.n_copies);
         const Real* g = cotangent + block.index() * features;
-        auto* slopes =
+        auto* factors =
             block.template shared<double>(static_cast<std::size_t>(n_pairs(molecule.largest)));
-        block.for_each(n_pairs(atoms.n), [&](std::int64_t k) { slopes[k] = 0; });
+        block.for_each(n_pairs(atoms.n), [&](std::int64_t k) { factors[k] = 0; });
         molecule.each_order(block, atoms, [&](std::int64_t copy) {
-            collect(block, atoms, g + copy * of_copy, slopes);
+            collect(block, atoms, g + copy * of_copy, factors);
         });
-        block.for_each(n_pairs(atoms.n), [&](std::int64_t k) {
-            const TrianglePlace pair = pair_place(k);
-            const double charge = molecule.p.unit_length * atoms.charge[pair.row];
-            const double squared =
-                squared_distance(atoms.positions + 3 * pair.row, atoms.positions + 3 * pair.column);
-            slopes[k] =
-                inverse_distance_scale(squared, slopes[k] * charge * atoms.charge[pair.column]);
-            molecule.require_apart(block, atoms, pair.row, pair.column);
-        });
-        double* to = gradient + 3 * molecule.molecules.offsets[block.index()];
-        pair_gradient(block, atoms.positions, slopes, atoms.n,
-                      [&](std::int64_t i, std::int64_t x, double value) { to[3 * i + x] = value; });
+        molecule.gradient(block, atoms, factors,
+                          gradient + 3 * molecule.molecules.offsets[block.index()]);
     }
 };
 
@@ -103,10 +93,12 @@ std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& 
                            std::int64_t largest, Real* out, Stream stream) {
     if (p.permutation == Permutation::eigenspectrum)
         return eigenspectra(molecules, p, largest, out, stream);
+    const auto places = coulomb_places(largest, stream);
     return first_coincident(stream, [&](std::int64_t* flag) {
-        const CoulombMolecule molecule{molecules, p, largest, flag};
-        launch(CoulombMatrixKernel<Real>{molecule, out},
-               static_cast<std::int64_t>(molecules.n_molecules), molecule.shared_bytes(), stream);
+        const CoulombMolecule molecule{molecules, p, largest, places.data(), flag};
+        launch_of_any_size(CoulombMatrixKernel<Real>{molecule, out},
+                           static_cast<std::int64_t>(molecules.n_molecules),
+                           molecule.shared_bytes(), stream);
     });
 }
 
@@ -114,12 +106,15 @@ template <typename Real>
 std::size_t coulomb_matrix_vjp(const Molecules& molecules, const CoulombParameters& p,
                                std::int64_t largest, const Real* cotangent, double* gradient,
                                Stream stream) {
+    if (p.permutation == Permutation::eigenspectrum)
+        return eigenspectra_vjp(molecules, p, largest, cotangent, gradient, stream);
+    const auto places = coulomb_places(largest, stream);
     return first_coincident(stream, [&](std::int64_t* flag) {
-        const CoulombMolecule molecule{molecules, p, largest, flag};
+        const CoulombMolecule molecule{molecules, p, largest, places.data(), flag};
         const std::size_t pairs = sizeof(double) * static_cast<std::size_t>(n_pairs(largest)) + 16;
-        launch(CoulombVjpKernel<Real>{molecule, cotangent, gradient},
-               static_cast<std::int64_t>(molecules.n_molecules), molecule.shared_bytes() + pairs,
-               stream);
+        launch_of_any_size(CoulombVjpKernel<Real>{molecule, cotangent, gradient},
+                           static_cast<std::int64_t>(molecules.n_molecules),
+                           molecule.shared_bytes() + pairs, stream);
     });
 }
 

@@ -3,10 +3,37 @@
 
 #include <cmath>
 
+#include "core/inverse_sqrt.hpp"
 #include "core/ten_digits.hpp"
+#include "cuda/each.hpp"
 #include "cuda/molecule_pairs.hpp"
 
 namespace molkern::cuda {
+
+/// Row and column of an entry of the lower triangle: looked up, they cost a twentieth.
+struct CoulombPlace {
+    std::int32_t row, column;
+};
+
+struct WriteCoulombPlace {
+    CoulombPlace* to;
+    MOLKERN_DEVICE void operator()(std::int64_t f) const {
+        const TrianglePlace place = triangle_place(f);
+        to[f] = {static_cast<std::int32_t>(place.row), static_cast<std::int32_t>(place.column)};
+    }
+};
+
+/// Those of all entries of n rows.
+inline Buffer<CoulombPlace> coulomb_places(std::int64_t n, Stream stream) {
+    const std::int64_t size = n * (n + 1) / 2;
+    Buffer<CoulombPlace> places(size, stream);
+    launch_each(WriteCoulombPlace{places.data()}, size, stream);
+    return places;
+}
+
+MOLKERN_DEVICE inline std::int64_t triangle_index(std::int64_t i, std::int64_t j) noexcept {
+    return i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i;
+}
 
 struct CoulombAtoms {
     std::int64_t n;
@@ -14,32 +41,43 @@ struct CoulombAtoms {
     double* key;          // what rows are sorted by
     std::int32_t* order;  // atom of each row
     std::int32_t* rank;
+    double* entries;  // the lower triangle, or null
 };
 
 struct CoulombMolecule {
     Molecules molecules;
     CoulombParameters p;
     std::int64_t largest;
+    const CoulombPlace* places;
     std::int64_t* coincident;  // the first molecule in which two atoms coincide
+
+    /// Rows are sorted by their norms, which take every entry twice: all are kept.
+    MOLKERN_HOST_DEVICE bool sorted() const noexcept {
+        return p.permutation == Permutation::row_norm || p.permutation == Permutation::random;
+    }
 
     /// What `read` and, with several copies, `each_order` take.
     std::size_t shared_bytes() const noexcept {
         constexpr std::size_t of_atom = 6 * sizeof(double) + 2 * sizeof(std::int32_t);
         constexpr std::size_t of_copies = sizeof(double) + sizeof(std::int32_t);
         const bool copies = p.permutation == Permutation::random;
-        constexpr std::size_t rounding = 8 * 16;
-        return static_cast<std::size_t>(largest) * (of_atom + (copies ? of_copies : 0)) + rounding;
+        constexpr std::size_t rounding = 9 * 16;
+        return static_cast<std::size_t>(largest) * (of_atom + (copies ? of_copies : 0)) +
+               (sorted() ? n_entries() * sizeof(double) : 0) + rounding;
     }
 
     template <typename Block>
     MOLKERN_DEVICE CoulombAtoms read(Block& block) const {
         const auto room = static_cast<std::size_t>(largest);
         const std::int64_t first = molecules.offsets[block.index()];
-        const CoulombAtoms atoms{
-            molecules.offsets[block.index() + 1] - first, block.template shared<double>(3 * room),
-            block.template shared<double>(room),          block.template shared<double>(room),
-            block.template shared<double>(room),          block.template shared<std::int32_t>(room),
-            block.template shared<std::int32_t>(room)};
+        const CoulombAtoms atoms{molecules.offsets[block.index() + 1] - first,
+                                 block.template shared<double>(3 * room),
+                                 block.template shared<double>(room),
+                                 block.template shared<double>(room),
+                                 block.template shared<double>(room),
+                                 block.template shared<std::int32_t>(room),
+                                 block.template shared<std::int32_t>(room),
+                                 sorted() ? block.template shared<double>(n_entries()) : nullptr};
         block.for_each(atoms.n, [&](std::int64_t i) {
             const std::int32_t z = molecules.numbers[first + i];
             for (std::int64_t x = 0; x < 3; ++x)
@@ -48,22 +86,20 @@ struct CoulombMolecule {
             atoms.diagonal[i] = p.half_power[z];
             atoms.order[i] = static_cast<std::int32_t>(i);
         });
+        if (sorted())
+            block.for_each(atoms.n * (atoms.n + 1) / 2, [&](std::int64_t f) {
+                const CoulombPlace place = places[f];
+                atoms.entries[f] = computed(block, atoms, place.row, place.column);
+            });
         return atoms;
     }
 
-    MOLKERN_DEVICE double entry(const CoulombAtoms& atoms, std::int64_t i,
-                                std::int64_t j) const noexcept {
-        if (i == j) return atoms.diagonal[i];
-        const double squared = squared_distance(atoms.positions + 3 * i, atoms.positions + 3 * j);
-        return p.unit_length * atoms.charge[i] * atoms.charge[j] / std::sqrt(squared);
-    }
-
-    /// Of two atoms as they came: an order means nothing where a distance is 0 or NaN.
+    /// Of two atoms; reports those that coincide.
     template <typename Block>
-    MOLKERN_DEVICE void require_apart(const Block& block, const CoulombAtoms& atoms, std::int64_t i,
-                                      std::int64_t j) const noexcept {
-        if (i != j && !apart(squared_distance(atoms.positions + 3 * i, atoms.positions + 3 * j)))
-            atomic_min(coincident, block.index());
+    MOLKERN_DEVICE double entry(const Block& block, const CoulombAtoms& atoms, std::int64_t i,
+                                std::int64_t j) const noexcept {
+        return atoms.entries == nullptr ? computed(block, atoms, i, j)
+                                        : atoms.entries[triangle_index(i, j)];
     }
 
     /// visit(copy) for each copy of the matrix, when atoms.order is that of its rows.
@@ -83,15 +119,46 @@ struct CoulombMolecule {
         visit(std::int64_t{0});
     }
 
+    /// Gradient of sum over pairs of factor * entry, to [n, 3]; factors [n_pairs(n)] are lost.
+    template <typename Block>
+    MOLKERN_DEVICE void gradient(Block& block, const CoulombAtoms& atoms, double* factors,
+                                 double* to) const {
+        block.for_each(n_pairs(atoms.n), [&](std::int64_t k) {
+            const TrianglePlace pair = pair_place(k);
+            const double charge = p.unit_length * atoms.charge[pair.row];
+            const double squared =
+                squared_distance(atoms.positions + 3 * pair.row, atoms.positions + 3 * pair.column);
+            factors[k] =
+                inverse_distance_scale(squared, factors[k] * charge * atoms.charge[pair.column]);
+            if (!apart(squared)) atomic_min(coincident, block.index());
+        });
+        pair_gradient(block, atoms.positions, factors, atoms.n,
+                      [&](std::int64_t i, std::int64_t x, double value) { to[3 * i + x] = value; });
+    }
+
   private:
+    MOLKERN_HOST_DEVICE std::size_t n_entries() const noexcept {
+        return static_cast<std::size_t>(largest * (largest + 1) / 2);
+    }
+
+    template <typename Block>
+    MOLKERN_DEVICE double computed(const Block& block, const CoulombAtoms& atoms, std::int64_t i,
+                                   std::int64_t j) const noexcept {
+        if (i == j) return atoms.diagonal[i];
+        const double squared = squared_distance(atoms.positions + 3 * i, atoms.positions + 3 * j);
+        if (!apart(squared)) atomic_min(coincident, block.index());
+        return p.unit_length * atoms.charge[i] * atoms.charge[j] * inverse_sqrt(squared);
+    }
+
     // The norm of each row of the matrix.
     template <typename Block>
     MOLKERN_DEVICE void norms(Block& block, const CoulombAtoms& atoms) const {
         block.for_each(atoms.n, [&](std::int64_t i) {
             double total = 0;
+            std::int64_t at = i * (i + 1) / 2;
             for (std::int64_t j = 0; j < atoms.n; ++j) {
-                const double m = entry(atoms, i, j);
-                total += m * m;
+                total += atoms.entries[at] * atoms.entries[at];
+                at += j < i ? 1 : j + 1;  // along the row, then down the column
             }
             atoms.key[i] = std::sqrt(total);
         });

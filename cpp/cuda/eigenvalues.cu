@@ -1,4 +1,5 @@
-// Eigenvalues of Coulomb matrices, a block for each molecule, by Jacobi's method in shared memory.
+// Eigenvalues of Coulomb matrices and their derivatives, a block for each molecule, by Jacobi's
+// method in shared memory.
 //
 // A sweep rotates away every element outside of the diagonal once. It has n - 1 rounds, each of
 // n / 2 rotations that share no row (Brent and Luk, SIAM J. Sci. Stat. Comput. 6, 69 (1985),
@@ -8,6 +9,8 @@
 //
 // Floor, n atoms: n^2 / 8 blocks of 2 x 2 elements a round, 24 operations and 8 accesses to shared
 // memory each: 3 n^3 operations a sweep, about 7 sweeps. QL needs 8 times fewer, one after another.
+// Eigenvectors take another 3 n^3 operations a sweep, and the derivatives n^3 once: with the
+// normalised eigenvector v, d(eigenvalue) = v dM v (Hellmann and Feynman).
 
 #include "cuda/coulomb_parts.hpp"
 #include "cuda/eigenvalues.hpp"
@@ -16,10 +19,6 @@ namespace molkern::cuda {
 namespace {
 
 constexpr int most_sweeps = 40;  // 7 are usual
-
-MOLKERN_DEVICE inline std::int64_t triangle_index(std::int64_t i, std::int64_t j) noexcept {
-    return i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i;
-}
 
 // The rows that rotation k of a round turns. One row stays, the others go round.
 struct RowPair {
@@ -32,30 +31,48 @@ MOLKERN_DEVICE inline RowPair rows_of(std::int64_t k, std::int64_t round, std::i
     return {(round + k) % ring, (round + ring - k) % ring};
 }
 
-template <typename Real>
-struct EigenvaluesKernel {
-    static constexpr unsigned n_threads = 64;
+// A matrix that is turned until it is diagonal.
+//
+// matrix         [m (m + 1) / 2]   triangle of m rows, an even number, of which n are atoms
+// vectors        [m, m]            its eigenvectors, one behind the other, or null
+// cosine, sine   [m / 2]           of the rotations of a round
+struct Jacobi {
+    std::int64_t n, m;
+    double *matrix, *vectors, *cosine, *sine;
 
-    CoulombMolecule molecule;
-    Real* out;
-
-    // The matrix of m rows, of which n are atoms: a triangle.
     template <typename Block>
-    MOLKERN_DEVICE void fill(Block& block, const CoulombAtoms& atoms, std::int64_t m,
-                             double* matrix) const {
+    MOLKERN_DEVICE Jacobi(Block& block, std::int64_t n_atoms, std::int64_t largest,
+                          bool with_vectors)
+        : n(n_atoms), m(n + n % 2) {
+        const auto most = static_cast<std::size_t>(largest + largest % 2);
+        matrix = block.template shared<double>(most * (most + 1) / 2);
+        cosine = block.template shared<double>(most / 2);
+        sine = block.template shared<double>(most / 2);
+        vectors = with_vectors ? block.template shared<double>(most * most) : nullptr;
+    }
+
+    static std::size_t shared_bytes(std::int64_t largest, bool with_vectors) {
+        const auto most = static_cast<std::size_t>(largest + largest % 2);
+        const std::size_t of_vectors = with_vectors ? most * most : 0;
+        return sizeof(double) * (most * (most + 1) / 2 + most + of_vectors) + 4 * 16;
+    }
+
+    // An empty row more where there is no pair.
+    template <typename Block>
+    MOLKERN_DEVICE void fill(Block& block, const CoulombMolecule& molecule,
+                             const CoulombAtoms& atoms) const {
         block.for_each(m * (m + 1) / 2, [&](std::int64_t k) {
             const TrianglePlace place = triangle_place(k);
-            matrix[k] = 0;
-            if (place.row >= atoms.n) return;
-            matrix[k] = molecule.entry(atoms, place.row, place.column);
-            molecule.require_apart(block, atoms, place.row, place.column);
+            const bool there = place.row < n;
+            matrix[k] = there ? molecule.entry(block, atoms, place.row, place.column) : 0;
         });
+        if (vectors != nullptr)
+            block.for_each(m * m, [&](std::int64_t k) { vectors[k] = k / m == k % m ? 1 : 0; });
     }
 
     // Angles that make the elements of the rotations zero, and what they do to their own rows.
     template <typename Block>
-    MOLKERN_DEVICE static void turn(Block& block, std::int64_t m, std::int64_t round,
-                                    double* matrix, double* cosine, double* sine) {
+    MOLKERN_DEVICE void turn(Block& block, std::int64_t round) const {
         block.for_each(m / 2, [&](std::int64_t k) {
             const RowPair rows = rows_of(k, round, m);
             double& a = matrix[triangle_index(rows.a, rows.a)];
@@ -78,8 +95,7 @@ struct EigenvaluesKernel {
 
     // The elements in which the rows of two rotations meet.
     template <typename Block>
-    MOLKERN_DEVICE static void rotate(Block& block, std::int64_t m, std::int64_t round,
-                                      double* matrix, const double* cosine, const double* sine) {
+    MOLKERN_DEVICE void rotate(Block& block, std::int64_t round) const {
         block.for_each(n_pairs(m / 2), [&](std::int64_t e) {
             const TrianglePlace pair = pair_place(e);
             const RowPair x = rows_of(pair.row, round, m), y = rows_of(pair.column, round, m);
@@ -98,10 +114,21 @@ struct EigenvaluesKernel {
         });
     }
 
+    template <typename Block>
+    MOLKERN_DEVICE void rotate_vectors(Block& block, std::int64_t round) const {
+        block.for_each(m / 2 * m, [&](std::int64_t e) {
+            const std::int64_t k = e / m, i = e % m;
+            const RowPair rows = rows_of(k, round, m);
+            double &a = vectors[rows.a * m + i], &b = vectors[rows.b * m + i];
+            const double turned = cosine[k] * a - sine[k] * b;
+            b = sine[k] * a + cosine[k] * b;
+            a = turned;
+        });
+    }
+
     // Until the rest is below rounding; false if that does not come.
     template <typename Block>
-    MOLKERN_DEVICE static bool diagonalize(Block& block, std::int64_t m, double* matrix,
-                                           double* cosine, double* sine) {
+    MOLKERN_DEVICE bool diagonalize(Block& block) const {
         const auto squares = [&](bool diagonal) {
             return block.sum(m * (m + 1) / 2, [&](std::int64_t k) {
                 const TrianglePlace place = triangle_place(k);
@@ -112,48 +139,90 @@ struct EigenvaluesKernel {
         const double least = 0x1p-106 * (squares(true) + 2 * off);
         for (int sweep = 0; sweep < most_sweeps && off > least; ++sweep) {
             for (std::int64_t round = 0; round < m - 1; ++round) {
-                turn(block, m, round, matrix, cosine, sine);
-                rotate(block, m, round, matrix, cosine, sine);
+                turn(block, round);
+                rotate(block, round);
+                if (vectors != nullptr) rotate_vectors(block, round);
             }
             off = squares(false);
         }
         return off <= least;
     }
 
-    // By descending magnitude, then zeros.
+    // value [n] = the eigenvalues, or NaN; rank [n] = their places by descending magnitude.
     template <typename Block>
-    MOLKERN_DEVICE void write(Block& block, const CoulombAtoms& atoms, const double* matrix,
-                              bool good) const {
+    MOLKERN_DEVICE void sort(Block& block, bool good, double* value, std::int32_t* rank) const {
+        block.for_each(n, [&](std::int64_t i) {
+            value[i] = good ? matrix[triangle_index(i, i)] : std::nan("");
+        });
+        block.for_each(n, [&](std::int64_t i) {
+            const double mine = std::fabs(value[i]);
+            rank[i] = 0;
+            for (std::int64_t j = 0; j < n; ++j) {
+                const double other = std::fabs(value[j]);
+                rank[i] += j < i ? !(other < mine) : other > mine;
+            }
+        });
+    }
+};
+
+template <typename Real>
+struct EigenvaluesKernel {
+    static constexpr unsigned n_threads = 64;
+
+    CoulombMolecule molecule;
+    Real* out;
+
+    template <typename Block>
+    MOLKERN_DEVICE void operator()(Block& block) const {
+        const CoulombAtoms atoms = molecule.read(block);
+        const Jacobi jacobi(block, atoms.n, molecule.largest, false);
+        jacobi.fill(block, molecule, atoms);
+        jacobi.sort(block, jacobi.diagonalize(block), atoms.key, atoms.rank);
         const auto size = static_cast<std::int64_t>(molecule.p.size);
         Real* row = out + block.index() * size;
-        block.for_each(atoms.n, [&](std::int64_t i) {
-            atoms.key[i] = good ? matrix[triangle_index(i, i)] : std::nan("");
-        });
         block.for_each(size, [&](std::int64_t i) {
-            if (i >= atoms.n) {
-                row[i] = 0;
-                return;
-            }
-            const double mine = std::fabs(atoms.key[i]);
-            std::int64_t rank = 0;
-            for (std::int64_t j = 0; j < atoms.n; ++j) {
-                const double other = std::fabs(atoms.key[j]);
-                rank += j < i ? !(other < mine) : other > mine;
-            }
-            row[rank] = static_cast<Real>(atoms.key[i]);
+            row[i < atoms.n ? atoms.rank[i] : i] =
+                static_cast<Real>(i < atoms.n ? atoms.key[i] : 0);
         });
+    }
+};
+
+template <typename Real>
+struct EigenvaluesVjpKernel {
+    static constexpr unsigned n_threads = 64;
+
+    CoulombMolecule molecule;
+    const Real* cotangent;
+    double* gradient;
+
+    std::size_t shared_bytes() const {
+        return molecule.shared_bytes() + Jacobi::shared_bytes(molecule.largest, true) +
+               sizeof(double) * static_cast<std::size_t>(n_pairs(molecule.largest)) + 16;
     }
 
     template <typename Block>
     MOLKERN_DEVICE void operator()(Block& block) const {
         const CoulombAtoms atoms = molecule.read(block);
-        const std::int64_t m = atoms.n + atoms.n % 2;  // an empty row more where there is no pair
-        const auto most = static_cast<std::size_t>(molecule.largest + molecule.largest % 2);
-        auto* matrix = block.template shared<double>(most * (most + 1) / 2);
-        auto* cosine = block.template shared<double>(most / 2);
-        auto* sine = block.template shared<double>(most / 2);
-        fill(block, atoms, m, matrix);
-        write(block, atoms, matrix, diagonalize(block, m, matrix, cosine, sine));
+        const Jacobi jacobi(block, atoms.n, molecule.largest, true);
+        auto* factors =
+            block.template shared<double>(static_cast<std::size_t>(n_pairs(molecule.largest)));
+        jacobi.fill(block, molecule, atoms);
+        const bool good = jacobi.diagonalize(block);
+        jacobi.sort(block, good, atoms.key, atoms.rank);
+        const Real* g = cotangent + block.index() * static_cast<std::int64_t>(molecule.p.size);
+        // An entry is there twice, above and below the diagonal.
+        block.for_each(n_pairs(atoms.n), [&](std::int64_t k) {
+            const TrianglePlace pair = pair_place(k);
+            double total = good ? 0 : std::nan("");
+            for (std::int64_t e = 0; e < atoms.n; ++e) {
+                const double* vector = jacobi.vectors + e * jacobi.m;
+                total +=
+                    static_cast<double>(g[atoms.rank[e]]) * vector[pair.row] * vector[pair.column];
+            }
+            factors[k] = 2 * total;
+        });
+        molecule.gradient(block, atoms, factors,
+                          gradient + 3 * molecule.molecules.offsets[block.index()]);
     }
 };
 
@@ -162,19 +231,33 @@ struct EigenvaluesKernel {
 template <typename Real>
 std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& p,
                          std::int64_t largest, Real* out, Stream stream) {
-    const auto most = static_cast<std::size_t>(largest + largest % 2);
-    const std::size_t matrix = sizeof(double) * (most * (most + 1) / 2 + most) + 3 * 16;
     return first_coincident(stream, [&](std::int64_t* flag) {
-        const CoulombMolecule molecule{molecules, p, largest, flag};
-        launch(EigenvaluesKernel<Real>{molecule, out},
-               static_cast<std::int64_t>(molecules.n_molecules), molecule.shared_bytes() + matrix,
-               stream);
+        const CoulombMolecule molecule{molecules, p, largest, nullptr, flag};
+        launch_of_any_size(EigenvaluesKernel<Real>{molecule, out},
+                           static_cast<std::int64_t>(molecules.n_molecules),
+                           molecule.shared_bytes() + Jacobi::shared_bytes(largest, false), stream);
     });
 }
 
-template std::size_t eigenspectra<float>(const Molecules&, const CoulombParameters&, std::int64_t,
-                                         float*, Stream);
-template std::size_t eigenspectra<double>(const Molecules&, const CoulombParameters&, std::int64_t,
-                                          double*, Stream);
+template <typename Real>
+std::size_t eigenspectra_vjp(const Molecules& molecules, const CoulombParameters& p,
+                             std::int64_t largest, const Real* cotangent, double* gradient,
+                             Stream stream) {
+    return first_coincident(stream, [&](std::int64_t* flag) {
+        const EigenvaluesVjpKernel<Real> kernel{
+            {molecules, p, largest, nullptr, flag}, cotangent, gradient};
+        launch_of_any_size(kernel, static_cast<std::int64_t>(molecules.n_molecules),
+                           kernel.shared_bytes(), stream);
+    });
+}
+
+#define MOLKERN_INSTANTIATE(Real)                                                           \
+    template std::size_t eigenspectra<Real>(const Molecules&, const CoulombParameters&,     \
+                                            std::int64_t, Real*, Stream);                   \
+    template std::size_t eigenspectra_vjp<Real>(const Molecules&, const CoulombParameters&, \
+                                                std::int64_t, const Real*, double*, Stream);
+MOLKERN_INSTANTIATE(float)
+MOLKERN_INSTANTIATE(double)
+#undef MOLKERN_INSTANTIATE
 
 }  // namespace molkern::cuda

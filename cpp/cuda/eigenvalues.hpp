@@ -1,4 +1,4 @@
-// Eigenvalues of Coulomb matrices.
+// Eigenvalues of Coulomb matrices and their derivatives.
 #pragma once
 
 #include "molkern/cuda.hpp"
@@ -9,5 +9,11 @@ namespace molkern::cuda {
 template <typename Real>
 std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& p,
                          std::int64_t largest, Real* out, Stream stream);
+
+/// As coulomb_matrix_vjp.
+template <typename Real>
+std::size_t eigenspectra_vjp(const Molecules& molecules, const CoulombParameters& p,
+                             std::int64_t largest, const Real* cotangent, double* gradient,
+                             Stream stream);
 
 }  // namespace molkern::cuda

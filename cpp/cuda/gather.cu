@@ -1,4 +1,5 @@
-// Gradients of pairs, added up for each atom: 24 bytes read twice for each pair, in a fixed order.
+// Gradients of pairs, added up for each atom: 24 bytes read twice for each pair, in a fixed order;
+// and for each structure, which has a block, times the vectors of the pairs.
 
 #include "cuda/each.hpp"
 #include "cuda/neighbors.hpp"
@@ -42,7 +43,37 @@ struct SubtractOwn {
     }
 };
 
+struct StrainKernel {
+    static constexpr unsigned n_threads = 256;
+
+    DeviceNeighbors neighbors;
+    const double *gx, *gy, *gz;
+    const std::int64_t* centers;
+    double* strain;
+
+    template <typename Block>
+    MOLKERN_DEVICE void operator()(Block& block) const {
+        const double* vectors[] = {neighbors.x, neighbors.y, neighbors.z};
+        const double* gradients[] = {gx, gy, gz};
+        const std::int64_t m = block.index();
+        const std::int64_t begin = neighbors.first[centers[m]];
+        const std::int64_t n = neighbors.first[centers[m + 1]] - begin;
+        for (unsigned a = 0; a < 3; ++a)
+            for (unsigned b = 0; b < 3; ++b) {
+                const double *v = vectors[a] + begin, *g = gradients[b] + begin;
+                const double total = block.sum(n, [&](std::int64_t p) { return v[p] * g[p]; });
+                block.for_each(1, [&](std::int64_t) { strain[9 * m + 3 * a + b] = total; });
+            }
+    }
+};
+
 }  // namespace
+
+void gather_strains(const DeviceNeighbors& neighbors, const double* gx, const double* gy,
+                    const double* gz, const std::int64_t* centers, std::int64_t n_structures,
+                    double* strain, Stream stream) {
+    launch(StrainKernel{neighbors, gx, gy, gz, centers, strain}, n_structures, 0, stream);
+}
 
 void gather_gradients(const DeviceNeighbors& neighbors, const double* gx, const double* gy,
                       const double* gz, std::int64_t n_atoms, double* gradient, Stream stream) {

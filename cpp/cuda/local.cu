@@ -88,19 +88,19 @@ std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Ave
 
 template <typename Real>
 std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                      const Real* cotangent, double* gradient, Stream stream) {
+                      const Real* cotangent, double* gradient, double* strain, Stream stream) {
     const FoundNeighbors found(of, stream);
     if (found.coincident != no_molecule) return found.coincident;
     const DeviceNeighbors& neighbors = found.view();
     Buffer<double> pairs(3 * neighbors.n_pairs, stream);
     double *gx = pairs.data(), *gy = gx + neighbors.n_pairs, *gz = gy + neighbors.n_pairs;
+    const std::vector<std::int64_t> centers = first_centers(of);
+    const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
     if (average == Average::none) {
         const Cotangent<Real> rows{cotangent, kernel.n_features, nullptr};
         kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     } else {
         const std::int64_t n = of.n_structures * kernel.n_features;
-        const std::vector<std::int64_t> centers = first_centers(of);
-        const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
         Buffer<double> scaled(n, stream);
         launch_each(ScaleRows<Real, double>{cotangent, first.data(), kernel.n_features,
                                             average == Average::mean, scaled.data()},
@@ -112,6 +112,8 @@ std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Averag
             kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     }
     gather_gradients(neighbors, gx, gy, gz, of.n_atoms(), gradient, stream);
+    if (strain != nullptr)
+        gather_strains(neighbors, gx, gy, gz, first.data(), of.n_structures, strain, stream);
     return no_molecule;
 }
 
@@ -120,8 +122,8 @@ template std::size_t local_values<float>(const DeviceKernel&, const Surroundings
 template std::size_t local_values<double>(const DeviceKernel&, const Surroundings&, Average,
                                           double*, Stream);
 template std::size_t local_vjp<float>(const DeviceKernel&, const Surroundings&, Average,
-                                      const float*, double*, Stream);
+                                      const float*, double*, double*, Stream);
 template std::size_t local_vjp<double>(const DeviceKernel&, const Surroundings&, Average,
-                                       const double*, double*, Stream);
+                                       const double*, double*, double*, Stream);
 
 }  // namespace molkern::cuda

@@ -114,12 +114,13 @@ template <typename Real>
 std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Average average,
                          Real* out, Stream stream);
 
-/// Gradient of the sum of cotangent * features with respect to positions.
+/// Gradient of the sum of cotangent * features with respect to positions, and to strain.
 ///
 /// cotangent   as `out` of local_values
 /// gradient    [n_atoms, 3]
+/// strain      [n_structures, 3, 3], null if not wanted: derivative by e in r -> r (1 + e)
 template <typename Real>
 std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                      const Real* cotangent, double* gradient, Stream stream);
+                      const Real* cotangent, double* gradient, double* strain, Stream stream);
 
 }  // namespace molkern::cuda

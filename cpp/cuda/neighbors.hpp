@@ -87,4 +87,11 @@ class FoundNeighbors {
 void gather_gradients(const DeviceNeighbors& neighbors, const double* gx, const double* gy,
                       const double* gz, std::int64_t n_atoms, double* gradient, Stream stream);
 
+/// strain [n_structures, 3, 3] = for each structure the sum over its pairs of vector times g.
+///
+/// centers   [n_structures + 1]   the first one of each structure, on the device
+void gather_strains(const DeviceNeighbors& neighbors, const double* gx, const double* gy,
+                    const double* gz, const std::int64_t* centers, std::int64_t n_structures,
+                    double* strain, Stream stream);
+
 }  // namespace molkern::cuda

@@ -1,8 +1,8 @@
 // Gram matrices, a tile of the result for each block.
 //
 // A thread holds side x side sums in registers; depth features at a time of the rows of the tile
-// lie in shared memory, twice, so that the next ones arrive while these are added up. A feature
-// costs a thread 2 side / 4 loads of four numbers and side^2 pairs:
+// lie in shared memory, twice: while these are added up the next ones are on their way, through
+// registers. A feature costs a thread 2 side / 4 loads of four numbers and side^2 pairs:
 //   L1         a subtraction and an addition of the magnitude: floor 2 instructions a pair,
 //   Euclidean  a multiply-add of |x|^2 + |y|^2 - 2 xy:         floor 1.
 // Of a symmetric matrix only tiles that meet the lower triangle are computed; each pair is computed
@@ -31,11 +31,6 @@ template <typename Real>
 constexpr unsigned side = sizeof(Real) == 4 ? 8 : 4;
 
 template <typename Real>
-MOLKERN_DEVICE Real magnitude(Real x) noexcept {
-    return x < 0 ? -x : x;
-}
-
-template <typename Real>
 struct Task {
     const Real *x, *y;
     std::int64_t n, m, n_features, n_copies;
@@ -49,27 +44,29 @@ struct Task {
     Real* out;
 };
 
-// The sums of a thread.
-template <typename Real>
-struct Sums {
-    Real chunk[side<Real>][side<Real>];
-    Real total[side<Real>][side<Real>];
-};
-
 template <Metric metric, typename Real>
 struct PairwiseKernel {
     static constexpr unsigned n_threads = 256, across = 16, s = side<Real>;
     static constexpr std::int64_t tile = across * s;
     static constexpr std::int64_t stride = tile + 4;  // the padding keeps stores off one bank
 
-    Task<Real> t;
-
+    // Features that a thread fetches at a time of the rows and of the columns: the same one of
+    // rows that are `step` apart.
+    static constexpr std::int64_t n_fetched = tile * depth / n_threads, step = n_threads / depth;
     static constexpr std::int64_t band = 4 * across;
 
-    // depth x stride of rows and of columns, twice; afterwards band x (tile + 1) distances.
+    // What a thread keeps: where it fetches, and its sums.
+    struct Thread {
+        const Real *x[n_fetched], *y[n_fetched];
+        Real chunk[s][s], total[s][s];
+    };
+
+    Task<Real> t;
+
+    // depth x stride of rows and of columns, twice; afterwards band x (tile + 1) results.
     static constexpr std::size_t shared_bytes() noexcept {
-        constexpr std::int64_t rows = 4 * depth * stride, distances = band * (tile + 1);
-        return (rows > distances ? rows : distances) * sizeof(Real);
+        constexpr std::int64_t rows = 4 * depth * stride, results = band * (tile + 1);
+        return (rows > results ? rows : results) * sizeof(Real);
     }
 
     // Row i of a thread: groups of four that follow each other, so that they load as one.
@@ -77,23 +74,37 @@ struct PairwiseKernel {
         return 4 * (place + across * (i / 4)) + i % 4;
     }
 
-    // Features k .. k + depth - 1 of copy c of the rows from `begin`; rows beyond the last repeat
-    // it, features beyond the last are 0.
-    MOLKERN_DEVICE void load(const Real* rows, std::int64_t n_rows, std::int64_t begin,
-                             std::int64_t c, std::int64_t k, std::int64_t element,
-                             Real* to) const noexcept {
-        const std::int64_t row = element / depth, d = element % depth;
-        const std::int64_t r = begin + row < n_rows ? begin + row : n_rows - 1;
-        Real value = 0;
-        if (k + d < t.n_features) {
-            value = rows[(r * t.n_copies + c) * t.n_features + k + d];
-            if (metric == Metric::euclidean) value -= t.centre[k + d];
+    // Copy c of the rows from `begin` that a thread fetches; rows beyond the last repeat it.
+    MOLKERN_DEVICE void seek(const Real* rows, std::int64_t n_rows, std::int64_t begin,
+                             std::int64_t c, unsigned thread,
+                             const Real* (&at)[n_fetched]) const noexcept {
+#pragma unroll
+        for (std::int64_t q = 0; q < n_fetched; ++q) {
+            const std::int64_t row = begin + thread / depth + q * step;
+            const std::int64_t r = row < n_rows ? row : n_rows - 1;
+            at[q] = rows + (r * t.n_copies + c) * t.n_features;
         }
-        to[d * stride + row] = value;
+    }
+
+    // Features k .. k + depth - 1; those beyond the last are 0.
+    MOLKERN_DEVICE void fetch(const Real* const (&at)[n_fetched], std::int64_t k, unsigned thread,
+                              Real (&values)[n_fetched]) const noexcept {
+        const std::int64_t f = k + thread % depth;
+        const bool there = f < t.n_features;
+        const Real centre = metric == Metric::euclidean && there ? t.centre[f] : Real{0};
+#pragma unroll
+        for (std::int64_t q = 0; q < n_fetched; ++q) values[q] = there ? at[q][f] - centre : 0;
+    }
+
+    MOLKERN_DEVICE static void store(const Real (&values)[n_fetched], unsigned thread,
+                                     Real* to) noexcept {
+#pragma unroll
+        for (std::int64_t q = 0; q < n_fetched; ++q)
+            to[thread % depth * stride + thread / depth + q * step] = values[q];
     }
 
     MOLKERN_DEVICE static void add(const Real* xs, const Real* ys, unsigned thread,
-                                   Sums<Real>& sums) noexcept {
+                                   Real (&sums)[s][s]) noexcept {
         const unsigned tx = thread % across, ty = thread / across;
 #pragma unroll
         for (std::int64_t d = 0; d < depth; ++d) {
@@ -109,9 +120,9 @@ struct PairwiseKernel {
                 for (unsigned j = 0; j < s; ++j) {
                     const Real u = a[i / 4].v[i % 4], v = b[j / 4].v[j % 4];
                     if (metric == Metric::manhattan)
-                        sums.chunk[i][j] += magnitude(u - v);
+                        sums[i][j] += std::fabs(u - v);
                     else
-                        sums.chunk[i][j] += u * v;
+                        sums[i][j] += u * v;
                 }
         }
     }
@@ -119,58 +130,93 @@ struct PairwiseKernel {
     // Sums over all features of copy a of the rows and copy b of the columns.
     template <typename Block>
     MOLKERN_DEVICE void distances(Block& block, TrianglePlace tile_at, std::int64_t a,
-                                  std::int64_t b, Real* shared, Local<Sums<Real>>& sums) const {
+                                  std::int64_t b, Real* shared, Local<Thread>& threads) const {
         constexpr std::int64_t size = depth * stride;
-        const std::int64_t row = tile_at.row * tile, column = tile_at.column * tile;
-        const auto fetch = [&](unsigned thread, std::int64_t k, Real* to) {
-            for (std::int64_t e = thread; e < tile * depth; e += n_threads) {
-                load(t.x, t.n, row, a, k, e, to);
-                load(t.y, t.m, column, b, k, e, to + size);
-            }
-        };
         block.each_thread([&](unsigned thread) {
-            sums[thread] = Sums<Real>{};
-            fetch(thread, 0, shared);
+            Thread& mine = threads[thread];
+            seek(t.x, t.n, tile_at.row * tile, a, thread, mine.x);
+            seek(t.y, t.m, tile_at.column * tile, b, thread, mine.y);
+#pragma unroll
+            for (unsigned i = 0; i < s; ++i)
+#pragma unroll
+                for (unsigned j = 0; j < s; ++j) mine.chunk[i][j] = mine.total[i][j] = 0;
+            Real xs[n_fetched], ys[n_fetched];
+            fetch(mine.x, 0, thread, xs);
+            fetch(mine.y, 0, thread, ys);
+            store(xs, thread, shared);
+            store(ys, thread, shared + size);
         });
-        for (std::int64_t k = 0; k < t.n_features; k += depth) {
-            const Real* here = shared + k / depth % 2 * 2 * size;
-            Real* next = shared + (k / depth + 1) % 2 * 2 * size;
+        for (std::int64_t begin = 0; begin < t.n_features; begin += chunk) {
+            const std::int64_t end = begin + chunk < t.n_features ? begin + chunk : t.n_features;
+            for (std::int64_t k = begin; k < end; k += depth) {
+                const Real* here = shared + k / depth % 2 * 2 * size;
+                Real* next = shared + (k / depth + 1) % 2 * 2 * size;
+                block.each_thread([&](unsigned thread) {
+                    Thread& mine = threads[thread];
+                    Real xs[n_fetched], ys[n_fetched];
+                    fetch(mine.x, k + depth, thread, xs);
+                    fetch(mine.y, k + depth, thread, ys);
+                    add(here, here + size, thread, mine.chunk);
+                    store(xs, thread, next);
+                    store(ys, thread, next + size);
+                });
+            }
             block.each_thread([&](unsigned thread) {
-                if (k + depth < t.n_features) fetch(thread, k + depth, next);
-                Sums<Real>& mine = sums[thread];
-                add(here, here + size, thread, mine);
-                if ((k + depth) % chunk == 0 || k + depth >= t.n_features) {
+                Thread& mine = threads[thread];
 #pragma unroll
-                    for (unsigned i = 0; i < s; ++i)
+                for (unsigned i = 0; i < s; ++i)
 #pragma unroll
-                        for (unsigned j = 0; j < s; ++j) {
-                            mine.total[i][j] += mine.chunk[i][j];
-                            mine.chunk[i][j] = 0;
-                        }
-                }
+                    for (unsigned j = 0; j < s; ++j) {
+                        mine.total[i][j] += mine.chunk[i][j];
+                        mine.chunk[i][j] = 0;
+                    }
             });
         }
     }
 
-    MOLKERN_DEVICE Real similarity_of(Real d, std::int64_t scale) const noexcept {
+    MOLKERN_DEVICE Real similarity_of(Real d, Real scale) const noexcept {
         if (t.similarity == Similarity::none) return metric == Metric::euclidean ? std::sqrt(d) : d;
-        return std::exp(-t.scales[scale] * d);
+        return std::exp(-scale * d);
     }
 
-    // Distance or, Euclidean, its square, from what was added up.
-    MOLKERN_DEVICE Real distance_of(Real total, std::int64_t i, std::int64_t j, std::int64_t a,
-                                    std::int64_t b) const noexcept {
-        if (metric == Metric::manhattan) return total;
-        if (t.symmetric && i == j && a == b) return 0;
-        const Real d2 = (t.x_norms[i * t.n_copies + a] + t.y_norms[j * t.n_copies + b]) - 2 * total;
-        return d2 < 0 ? 0 : d2;  // NaN stays
+    // The results of a thread for the rows of band h, or what they are the mean of, to `shared`;
+    // rows and columns beyond the last are those of the last.
+    MOLKERN_DEVICE void results(const Thread& mine, unsigned thread, TrianglePlace tile_at,
+                                std::int64_t a, std::int64_t b, std::int64_t k, unsigned h,
+                                Real* shared) const noexcept {
+        const unsigned tx = thread % across, ty = thread / across;
+        const Real scale = t.similarity == Similarity::none ? Real{0} : t.scales[k];
+        std::int64_t columns[s];
+        Real y_norms[s];
+#pragma unroll
+        for (unsigned v = 0; v < s; ++v) {
+            const std::int64_t j = tile_at.column * tile + offset(tx, v);
+            columns[v] = j < t.m ? j : t.m - 1;
+            if (metric == Metric::euclidean) y_norms[v] = t.y_norms[columns[v] * t.n_copies + b];
+        }
+#pragma unroll
+        for (unsigned u = 0; u < s; ++u) {
+            // Registers have no addresses: all are visited, those of this band are kept.
+            if (u / 4 != h) continue;
+            std::int64_t i = tile_at.row * tile + offset(ty, u);
+            i = i < t.n ? i : t.n - 1;
+            const Real x_norm =
+                metric == Metric::euclidean ? t.x_norms[i * t.n_copies + a] : Real{0};
+#pragma unroll
+            for (unsigned v = 0; v < s; ++v) {
+                Real d = mine.total[u][v];
+                if (metric == Metric::euclidean) {
+                    d = (x_norm + y_norms[v]) - 2 * d;
+                    // NaN stays.
+                    if (d < 0 || (t.symmetric && i == columns[v] && a == b)) d = 0;
+                }
+                shared[(4 * ty + u % 4) * (tile + 1) + offset(tx, v)] = similarity_of(d, scale);
+            }
+        }
     }
 
     // The first pair of copies sets a place of the result, others add to it.
-    MOLKERN_DEVICE void put(Real d, std::int64_t k, std::int64_t row, std::int64_t column,
-                            std::int64_t a, std::int64_t b) const noexcept {
-        Real* to = t.out + (k * t.n + row) * t.m + column;
-        Real value = similarity_of(d, k);
+    MOLKERN_DEVICE void put(Real value, Real* to, std::int64_t a, std::int64_t b) const noexcept {
         if (a > 0 || b > 0) value += *to;
         const bool last = a == t.n_copies - 1 && b == t.n_copies - 1;
         if (last && t.n_copies > 1) value /= static_cast<Real>(t.n_copies * t.n_copies);
@@ -180,36 +226,29 @@ struct PairwiseKernel {
     // Through shared memory, `band` rows at a time, so that both triangles are written row by row.
     template <typename Block>
     MOLKERN_DEVICE void write(Block& block, TrianglePlace tile_at, std::int64_t a, std::int64_t b,
-                              Real* shared, Local<Sums<Real>>& sums) const {
+                              Real* shared, Local<Thread>& threads) const {
         const std::int64_t column = tile_at.column * tile;
+        for (std::int64_t k = 0; k < t.n_scales; ++k)
 #pragma unroll 1
-        for (unsigned h = 0; h < s / 4; ++h) {
-            const std::int64_t row = tile_at.row * tile + h * band;
-            block.each_thread([&](unsigned thread) {
-                const unsigned tx = thread % across, ty = thread / across;
-                // Registers have no addresses: all are visited, those of this band are kept.
-#pragma unroll
-                for (unsigned u = 0; u < s; ++u)
-#pragma unroll
-                    for (unsigned v = 0; v < s; ++v)
-                        if (u / 4 == h)
-                            shared[(4 * ty + u % 4) * (tile + 1) + offset(tx, v)] =
-                                sums[thread].total[u][v];
-            });
-            const auto place = [&](std::int64_t r, std::int64_t c, std::int64_t k, bool mirrored) {
-                const std::int64_t i = row + r, j = column + c;
-                if (i >= t.n || j >= t.m || (t.symmetric && j > i) || (mirrored && i == j)) return;
-                const Real d = distance_of(shared[r * (tile + 1) + c], i, j, a, b);
-                put(d, k, mirrored ? j : i, mirrored ? i : j, a, b);
-            };
-            for (std::int64_t k = 0; k < t.n_scales; ++k) {
+            for (unsigned h = 0; h < s / 4; ++h) {
+                const std::int64_t row = tile_at.row * tile + h * band;
+                Real* out = t.out + k * t.n * t.m;
+                block.each_thread([&](unsigned thread) {
+                    results(threads[thread], thread, tile_at, a, b, k, h, shared);
+                });
+                const auto place = [&](std::int64_t r, std::int64_t c, bool mirrored) {
+                    const std::int64_t i = row + r, j = column + c;
+                    if (i >= t.n || j >= t.m || (t.symmetric && j > i) || (mirrored && i == j))
+                        return;
+                    put(shared[r * (tile + 1) + c], out + (mirrored ? j * t.m + i : i * t.m + j), a,
+                        b);
+                };
                 block.for_each(band * tile,
-                               [&](std::int64_t e) { place(e / tile, e % tile, k, false); });
+                               [&](std::int64_t e) { place(e / tile, e % tile, false); });
                 if (t.symmetric)
                     block.for_each(band * tile,
-                                   [&](std::int64_t e) { place(e % band, e / band, k, true); });
+                                   [&](std::int64_t e) { place(e % band, e / band, true); });
             }
-        }
     }
 
     template <typename Block>
@@ -218,11 +257,11 @@ struct PairwiseKernel {
             t.symmetric ? triangle_place(block.index())
                         : TrianglePlace{block.index() / t.columns, block.index() % t.columns};
         Real* shared = block.template shared<Real>(shared_bytes() / sizeof(Real));
-        auto sums = block.template local<Sums<Real>>();
+        auto threads = block.template local<Thread>();
         for (std::int64_t a = 0; a < t.n_copies; ++a)
             for (std::int64_t b = 0; b < t.n_copies; ++b) {
-                distances(block, tile_at, a, b, shared, sums);
-                write(block, tile_at, a, b, shared, sums);
+                distances(block, tile_at, a, b, shared, threads);
+                write(block, tile_at, a, b, shared, threads);
             }
     }
 };

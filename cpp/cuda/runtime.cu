@@ -1,8 +1,12 @@
 #include "cuda/runtime.hpp"
 
+#include <algorithm>
 #include <utility>
 
-#if !defined(__CUDACC__)
+#if defined(__CUDACC__)
+#include <map>
+#include <mutex>
+#else
 #include <cstdlib>
 #include <cstring>
 #endif
@@ -23,10 +27,20 @@ Memory& Memory::operator=(Memory&& from) noexcept {
     return *this;
 }
 
-void raise_shared(std::size_t bytes) {
-    throw Error("a block needs " + std::to_string(bytes) +
+bool fits(std::size_t shared_bytes) {
+    return shared_bytes + sum_bytes <= most_shared_bytes();
+}
+
+void raise_shared(std::size_t shared_bytes) {
+    throw Error("a block needs " + std::to_string(shared_bytes + sum_bytes) +
                 " bytes of shared memory, the device has " + std::to_string(most_shared_bytes()) +
                 ": structures or parameters are too large for the device, use the host");
+}
+
+std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes) {
+    constexpr std::size_t most_bytes = std::size_t{1} << 28, most_rooms = 1024;
+    const std::size_t n = std::clamp<std::size_t>(most_bytes / bytes, 1, most_rooms);
+    return std::min(n_blocks, static_cast<std::int64_t>(n));
 }
 
 #if defined(__CUDACC__)
@@ -48,6 +62,35 @@ int attribute(cudaDeviceAttr name, int device) {
 
 cudaStream_t queue(Stream stream) noexcept {
     return static_cast<cudaStream_t>(stream);
+}
+
+// Where memory comes from: what is freed is kept for the next call, up to a sixteenth of the
+// device.
+cudaMemPool_t pool_of(int device) {
+    static std::mutex mutex;
+    static std::map<int, cudaMemPool_t> pools;
+    const std::lock_guard<std::mutex> lock(mutex);
+    const auto found = pools.find(device);
+    if (found != pools.end()) return found->second;
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location.type = cudaMemLocationTypeDevice;
+    properties.location.id = device;
+    cudaMemPool_t pool = nullptr;
+    check(cudaMemPoolCreate(&pool, &properties), "cudaMemPoolCreate");
+    pools[device] = pool;
+    std::size_t available = 0, total = 0;
+    check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
+    std::uint64_t kept = total / 16;
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept),
+          "cudaMemPoolSetAttribute");
+    return pool;
+}
+
+std::size_t pool_bytes(cudaMemPool_t pool, cudaMemPoolAttr name) {
+    std::uint64_t bytes = 0;
+    check(cudaMemPoolGetAttribute(pool, name, &bytes), "cudaMemPoolGetAttribute");
+    return static_cast<std::size_t>(bytes);
 }
 
 std::string unsupported() {
@@ -93,7 +136,9 @@ std::string description(int device) {
 std::size_t free_bytes() {
     std::size_t available = 0, total = 0;
     check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
-    return available;
+    cudaMemPool_t pool = pool_of(current_device());
+    return available + pool_bytes(pool, cudaMemPoolAttrReservedMemCurrent) -
+           pool_bytes(pool, cudaMemPoolAttrUsedMemCurrent);
 }
 
 int device_kind() {
@@ -120,16 +165,15 @@ CurrentDevice::~CurrentDevice() {
 Memory::Memory(std::size_t bytes, Stream stream, bool shared)
     : stream_(stream), shared_(shared), device_(current_device()) {
     if (bytes == 0) return;
-    const cudaError_t code = cudaMallocAsync(&data_, bytes, queue(stream));
+    const cudaError_t code =
+        cudaMallocFromPoolAsync(&data_, bytes, pool_of(device_), queue(stream));
     if (code == cudaErrorMemoryAllocation) {
         cudaGetLastError();
-        std::size_t available = 0, total = 0;
-        check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
-        throw OutOfMemory("cudaMallocAsync: " + std::to_string(bytes) + " bytes asked for, " +
-                          std::to_string(available) + " of " + std::to_string(total) +
+        throw OutOfMemory("cudaMallocFromPoolAsync: " + std::to_string(bytes) +
+                          " bytes asked for, " + std::to_string(free_bytes()) +
                           " are free on the device");
     }
-    check(code, "cudaMallocAsync");
+    check(code, "cudaMallocFromPoolAsync");
 }
 
 // Nobody is there to hear of errors; one that stays is met by the next call. The stream of shared
@@ -209,7 +253,7 @@ Memory::Memory(std::size_t bytes, Stream stream, bool shared) : stream_(stream),
     if (bytes == 0) return;
     data_ = std::malloc(bytes);
     if (data_ == nullptr)
-        throw OutOfMemory("cudaMallocAsync: " + std::to_string(bytes) + " bytes asked for");
+        throw OutOfMemory("cudaMallocFromPoolAsync: " + std::to_string(bytes) + " bytes asked for");
     std::memset(data_, 0xff, bytes);
 }
 

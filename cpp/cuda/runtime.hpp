@@ -100,8 +100,12 @@ Buffer<T> uploaded(const T* from, std::int64_t n, Stream stream) {
 /// Largest shared memory of a block, in bytes.
 std::size_t most_shared_bytes();
 
-/// For messages.
-[[noreturn]] void raise_shared(std::size_t bytes);
+/// Whether a block may have these, besides the memory of its sums; and the error if not.
+bool fits(std::size_t shared_bytes);
+[[noreturn]] void raise_shared(std::size_t shared_bytes);
+
+/// Of n_blocks blocks that need `bytes` of global memory each, as many as run at a time.
+std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes);
 
 /// Blocks of a launch; more are several launches.
 constexpr std::int64_t most_blocks = std::int64_t{1} << 30;
@@ -111,28 +115,52 @@ constexpr std::int64_t most_blocks = std::int64_t{1} << 30;
 /// Throws unless the call succeeded.
 void check(cudaError_t code, const char* call);
 
-template <typename Kernel>
-__global__ void __launch_bounds__(Kernel::n_threads) run(const Kernel kernel, std::int64_t first) {
-    DeviceBlock block(first);
+template <typename Kernel, typename Room>
+__global__ void __launch_bounds__(Kernel::n_threads)
+    run(const Kernel kernel, const std::int64_t first, const Room room) {
+    DeviceBlock<Room> block(first, room);
     kernel(block);
+}
+
+/// Blocks 0 .. n_blocks - 1, at most `at_a_time` in a launch.
+template <typename Kernel, typename Room>
+void run_all(const Kernel& kernel, std::int64_t n_blocks, std::int64_t at_a_time, const Room& room,
+             std::size_t shared_bytes, Stream stream) {
+    for (std::int64_t first = 0; first < n_blocks; first += at_a_time) {
+        const std::int64_t left = n_blocks - first;
+        const auto n = static_cast<unsigned>(left < at_a_time ? left : at_a_time);
+        run<Kernel, Room>
+            <<<n, Kernel::n_threads, shared_bytes, static_cast<cudaStream_t>(stream)>>>(
+                kernel, first, room);
+        check(cudaGetLastError(), "a launch");
+    }
 }
 
 /// kernel(block) for n_blocks blocks of Kernel::n_threads threads.
 template <typename Kernel>
 void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
-    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes + sum_bytes);
+    if (!fits(shared_bytes)) raise_shared(shared_bytes);
     // The same for every launch: other threads may be launching this kernel.
     if (shared_bytes + sum_bytes > 48 * 1024)
-        check(cudaFuncSetAttribute(run<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                   static_cast<int>(most_shared_bytes() - sum_bytes)),
-              "cudaFuncSetAttribute");
-    for (std::int64_t first = 0; first < n_blocks; first += most_blocks) {
-        const std::int64_t left = n_blocks - first;
-        const auto n = static_cast<unsigned>(left < most_blocks ? left : most_blocks);
-        run<Kernel><<<n, Kernel::n_threads, shared_bytes, static_cast<cudaStream_t>(stream)>>>(
-            kernel, first);
-        check(cudaGetLastError(), "a launch");
+        check(
+            cudaFuncSetAttribute(run<Kernel, InShared>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(most_shared_bytes() - sum_bytes)),
+            "cudaFuncSetAttribute");
+    run_all(kernel, n_blocks, most_blocks, InShared{}, shared_bytes, stream);
+}
+
+/// As `launch`, in global memory where blocks need more than the shared memory has.
+template <typename Kernel>
+void launch_of_any_size(const Kernel& kernel, std::int64_t n_blocks, std::size_t bytes,
+                        Stream stream) {
+    if (fits(bytes)) {
+        launch(kernel, n_blocks, bytes, stream);
+        return;
     }
+    const std::size_t of_block = (bytes + 255) / 256 * 256;
+    const std::int64_t at_a_time = n_rooms(n_blocks, of_block);
+    const Buffer<char> rooms(at_a_time * static_cast<std::int64_t>(of_block), stream);
+    run_all(kernel, n_blocks, at_a_time, InGlobal{rooms.data(), of_block}, 0, stream);
 }
 
 #else
@@ -141,13 +169,17 @@ void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_byte
 extern bool backwards;
 
 template <typename Kernel>
-void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream) {
-    if (shared_bytes + sum_bytes > most_shared_bytes()) raise_shared(shared_bytes + sum_bytes);
+void launch_of_any_size(const Kernel& kernel, std::int64_t n_blocks, std::size_t bytes, Stream) {
     for (std::int64_t b = 0; b < n_blocks; ++b) {
-        HostBlock block(backwards ? n_blocks - 1 - b : b, Kernel::n_threads, shared_bytes,
-                        backwards);
+        HostBlock block(backwards ? n_blocks - 1 - b : b, Kernel::n_threads, bytes, backwards);
         kernel(block);
     }
+}
+
+template <typename Kernel>
+void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
+    if (!fits(shared_bytes)) raise_shared(shared_bytes);
+    launch_of_any_size(kernel, n_blocks, shared_bytes, stream);
 }
 
 #endif

@@ -162,10 +162,10 @@ void rows_by_sets(const SoapCenters& of, std::int64_t begin, std::int64_t end, R
 template <typename Product, typename Real>
 void rows(const SoapCenters& of, std::int64_t begin, std::int64_t end, Real* out, Stream stream) {
     const RowsOfCenters<Real, Product> kernel{of, begin, out};
-    if (kernel.shared_bytes() + sum_bytes > most_shared_bytes())
-        rows_by_sets(of, begin, end, out, stream);
-    else
+    if (fits(kernel.shared_bytes()))
         launch(kernel, end - begin, kernel.shared_bytes(), stream);
+    else
+        rows_by_sets(of, begin, end, out, stream);
 }
 
 class SoapKernel final : public TypedKernel<SoapKernel> {

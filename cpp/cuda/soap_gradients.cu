@@ -280,7 +280,7 @@ void pull_back(const SoapCenters& of, std::int64_t first, std::int64_t n, const 
                const Cotangent<Real>& cotangent, double* of_sums, Stream stream) {
     if (!of.p.normalize) {
         const GradientsOfSums<Real> kernel{of, first, sets, cotangent, false, of_sums};
-        launch(kernel, n, kernel.shared_bytes(), stream);
+        launch_of_any_size(kernel, n, kernel.shared_bytes(), stream);
         return;
     }
     const auto n_features = static_cast<std::int64_t>(of.p.n_features);
@@ -289,7 +289,7 @@ void pull_back(const SoapCenters& of, std::int64_t first, std::int64_t n, const 
            soap_channels_bytes(of.p), stream);
     const GradientsOfSums<double> kernel{of,   first,  sets, {rows.data(), n_features, nullptr},
                                          true, of_sums};
-    launch(kernel, n, kernel.shared_bytes(), stream);
+    launch_of_any_size(kernel, n, kernel.shared_bytes(), stream);
 }
 
 }  // namespace
@@ -309,7 +309,7 @@ void soap_vjp(const SoapCenters& of, const Cotangent<Real>& cotangent, double* g
         soap_sets(of, first, n, false, sets.data(), stream);
         pull_back(of, first, n, sets.data(), cotangent, of_sums.data(), stream);
         const GradientsOfNeighbors kernel{of, first, of_sums.data(), nullptr, 0, gx, gy, gz};
-        launch(kernel, n, kernel.shared_bytes(), stream);
+        launch_of_any_size(kernel, n, kernel.shared_bytes(), stream);
     }
 }
 
@@ -329,7 +329,7 @@ void soap_inner_vjp(const SoapCenters& of, const std::vector<std::int64_t>& cent
         const auto scale = uploaded(piece.scale.data(), piece.size(), stream);
         const GradientsOfNeighbors kernel{of, first, of_sums.data(), scale.data(), from, gx,
                                           gy, gz};
-        launch(kernel, n, kernel.shared_bytes(), stream);
+        launch_of_any_size(kernel, n, kernel.shared_bytes(), stream);
         from = piece.last;
     }
 }

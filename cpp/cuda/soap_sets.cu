@@ -89,7 +89,7 @@ struct SumsOfChunks {
 void soap_sets(const SoapCenters& of, std::int64_t first, std::int64_t n, bool normalize,
                double* sets, Stream stream) {
     const std::size_t bytes = soap_room_bytes(of.p) + soap_channels_bytes(of.p);
-    launch(SetsOfCenters{of, first, normalize, sets}, n, bytes, stream);
+    launch_of_any_size(SetsOfCenters{of, first, normalize, sets}, n, bytes, stream);
 }
 
 SoapPiece::SoapPiece(const std::vector<std::int64_t>& centers, std::int64_t from, Average average,

@@ -68,8 +68,6 @@ py::tuple coulomb_matrix_vjp(const Numbers& numbers, const DeviceArray& position
                              const DeviceArray& cotangent, std::uintptr_t handle) {
     require_positions(positions, numbers);
     const CoulombParameters parameters = parameters_of(permutation, size, unit_length, noise);
-    require(parameters.permutation != Permutation::eigenspectrum,
-            "permutation: eigenvalues have no derivatives here");
     require_cotangent(cotangent, positions, static_cast<std::int64_t>(offsets.shape(0)) - 1,
                       static_cast<std::int64_t>(coulomb_matrix_features(parameters)));
     const cuda::CurrentDevice here(positions.device());

@@ -132,13 +132,14 @@ py::tuple local_values(const Kernel& kernel, const Array<std::int32_t>& numbers,
     return py::make_tuple(out, found(wrong));
 }
 
-// Gradient with respect to positions, and the first structure that is wrong or None.
+// Gradients with respect to positions and, if wanted, to strain (else None), and the first
+// structure that is wrong or None.
 py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
                     const DeviceArray& positions, const Array<std::int64_t>& offsets,
                     const std::optional<Array<double>>& cells,
                     const std::optional<Array<bool>>& pbc,
                     const std::optional<Array<std::int64_t>>& centers, const std::string& average,
-                    const DeviceArray& cotangent, std::uintptr_t stream) {
+                    const DeviceArray& cotangent, bool strain, std::uintptr_t stream) {
     const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
     const Average chosen = average_of(average);
     const std::int64_t n_rows = chosen == Average::none ? batch.n_centers() : batch.n_structures();
@@ -148,6 +149,7 @@ py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
                 std::to_string(cotangent.device()));
     const cuda::CurrentDevice here(positions.device());
     DeviceArray gradient({static_cast<std::int64_t>(numbers.shape(0)), 3}, 8, stream_of(stream));
+    DeviceArray strains({strain ? batch.n_structures() : 0, 3, 3}, 8, stream_of(stream));
     const std::vector<std::int32_t> kinds = batch.kinds(kernel->species);
     const cuda::Surroundings of =
         batch.surroundings(kinds.data(), kernel->species.size(), kernel->r_cut);
@@ -155,14 +157,16 @@ py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
     {
         py::gil_scoped_release release;
         double* to = gradient.as<double>();
+        double* strain_to = strain ? strains.as<double>() : nullptr;
         wrong = cotangent.item_bytes() == 4
                     ? cuda::local_vjp<float>(*kernel, of, chosen, cotangent.as<float>(), to,
-                                             gradient.stream())
+                                             strain_to, gradient.stream())
                     : cuda::local_vjp<double>(*kernel, of, chosen, cotangent.as<double>(), to,
-                                              gradient.stream());
+                                              strain_to, gradient.stream());
         cuda::synchronize(gradient.stream());
     }
-    return py::make_tuple(gradient, found(wrong));
+    return py::make_tuple(gradient, strain ? py::cast(strains) : py::object(py::none()),
+                          found(wrong));
 }
 
 template <typename T>
@@ -218,7 +222,7 @@ void define_local(py::module_& m) {
     m.def("local_vjp", &local_vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
           py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
           py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),
-          py::arg("cotangent"), py::arg("stream"));
+          py::arg("cotangent"), py::arg("strain"), py::arg("stream"));
     m.def("neighbors", &neighbors, py::arg("species"), py::arg("r_cut"),
           py::arg("numbers").noconvert(), py::arg("positions"), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),

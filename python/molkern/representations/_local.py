@@ -191,7 +191,7 @@ class LocalRepresentation(Representation):
         gX : array_like of float, of the shape of ``transform(structures)``
             The derivative of a scalar with respect to the features; may be on a device.
         strain : bool, default=False
-            Whether the derivative with respect to strain is wanted, too. On the host only.
+            Whether the derivative with respect to strain is wanted, too.
         centers, device, positions
             As in ``transform``; None as device: where ``positions`` or ``gX`` are.
 
@@ -216,10 +216,8 @@ class LocalRepresentation(Representation):
         rows = _rows(centers)
         _require_bool("strain", strain)
         if place := place_for(device, positions, gX):
-            if strain:
-                raise ValueError("strain: computed on the host only, expected False on a device")
-            name = self._average_name()
-            return gradient_on(place, self._kernels(place), batch, positions, rows, name, gX)
+            kernels, name = self._kernels(place), self._average_name()
+            return gradient_on(place, kernels, batch, positions, rows, name, gX, strain)
         cotangent = single_or_double("gX", gX)
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         if cotangent.shape != shape:

@@ -56,14 +56,17 @@ def gradient_on(
     rows: npt.NDArray[np.int64] | None,
     average: str,
     gX: Any,
+    strain: bool,
 ) -> Any:
-    """Gradient with respect to positions, as an array of the caller's library."""
+    """Gradient, and with ``strain`` that, too, as arrays of the caller's library."""
     arguments = _arguments(place, kernels, batch, positions, rows, average)
     there = isinstance(gX, place.module.DeviceArray) or hasattr(gX, "__dlpack_device__")
     cotangent = taken(place, "gX", gX if there else single_or_double("gX", gX))
-    result, wrong = place.module.local_vjp(*arguments, cotangent, place.stream)
+    gradient, strains, wrong = place.module.local_vjp(*arguments, cotangent, strain, place.stream)
     require_apart(wrong)
-    return deliver(place, result)
+    if strain:
+        return deliver(place, gradient), deliver(place, strains)
+    return deliver(place, gradient)
 
 
 def _arguments(

@@ -206,8 +206,6 @@ class CoulombMatrix(GlobalRepresentation):
     def _compute_vjp_on_device(
         self, structures: Structures, place: Place, positions: Any, gX: Any
     ) -> Any:
-        if self.permutation == "eigenspectrum":
-            raise ValueError("device: derivatives of eigenvalues are computed on the host only")
         function = place.module.coulomb_matrix_vjp
         return self._call_on_device(function, structures, place, positions, gX)
 
