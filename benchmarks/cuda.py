@@ -138,7 +138,7 @@ def kernel_cases(device: str, n: int, n_features: int) -> list[Case]:
 
 
 def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> list[Case]:
-    """Representations; positions lie on the device. As many molecules as the bytes allow."""
+    """Representations of structures that stay there. As many molecules as the bytes allow."""
     models = {
         "Coulomb matrix, sorted, float32": mk.CoulombMatrix(dtype="float32"),
         "Coulomb matrix, sorted, float64": mk.CoulombMatrix(),
@@ -157,11 +157,12 @@ def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> 
         rows = structures.offsets if of_atoms else np.arange(len(structures) + 1)
         n = max(1, int(np.searchsorted(rows, most_bytes // row, side="right")) - 1)
         part = structures[:n]
+        there = mk.cuda.to_device(part)
         positions = torch.tensor(part.positions, device=device)
         cases.append(
             Case(
                 f"{name}, {n} molecules, {part.n_atoms} atoms",
-                partial(model.transform, part, positions=positions),
+                partial(model.transform, there, positions=positions),
                 partial(model.transform, part),
                 float(row * rows[n]),
                 0.0,

@@ -12,17 +12,10 @@ WATER = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
 def found(module, structures, r_cut, centers=None, positions=None):
     """first, begin, species, atom, vectors, distance, most; the structure that is wrong."""
     positions = structures.positions if positions is None else positions
-    lists, wrong = module.neighbors(
-        structures.species.tolist(),
-        r_cut,
-        structures.numbers,
-        module.upload(np.ascontiguousarray(positions), 0, 0),
-        structures.offsets,
-        structures.cells,
-        structures.pbc,
-        centers,
-        0,
-    )
+    arrays = structures.numbers, structures.offsets, structures.cells, structures.pbc, centers
+    surroundings = module.surroundings(structures.species.tolist(), r_cut, *arrays, 0, 0)
+    there = module.upload(np.ascontiguousarray(positions), 0, 0)
+    lists, wrong = module.neighbors(surroundings, there, 0)
     if wrong is not None:
         return None, wrong
     first, begin, species, atom, x, y, z, distance, most = lists

@@ -127,7 +127,7 @@ struct Uploaded {
 
     template <typename T>
     static Buffer<T> copy(const T* from, std::size_t n, Stream stream) {
-        return uploaded(from, static_cast<std::int64_t>(n), stream);
+        return uploaded(from, static_cast<std::int64_t>(n), stream, true);
     }
 
     AcsfParameters p;
@@ -145,7 +145,7 @@ class Kernel : public TypedKernel<Kernel> {
     template <typename Real>
     void run_values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
                     std::int64_t end, Real* to, Stream stream) const {
-        const Uploaded on(*parameters_, stream);
+        const Uploaded& on = uploaded_.get(*parameters_, stream);
         launch_of_any_size(ValuesKernel<Real>{on.p, neighbors, most, begin, to}, end - begin,
                            ValuesKernel<Real>::shared_bytes(on.p, most), stream);
     }
@@ -154,12 +154,13 @@ class Kernel : public TypedKernel<Kernel> {
     void run_vjp(const DeviceNeighbors& neighbors, std::int64_t most,
                  const Cotangent<Real>& cotangent, double* gx, double* gy, double* gz,
                  Stream stream) const {
-        const Uploaded on(*parameters_, stream);
+        const Uploaded& on = uploaded_.get(*parameters_, stream);
         pair_gradients(on.p, neighbors, most, cotangent, gx, gy, gz, stream);
     }
 
   private:
     std::shared_ptr<const AcsfParameters> parameters_;
+    PerDevice<Uploaded> uploaded_;
 };
 
 }  // namespace

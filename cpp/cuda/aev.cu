@@ -128,8 +128,8 @@ struct Uploaded {
         add(host.angular_shifts, host.n_angular_shifts);
         add(host.half_cosines, host.n_sections);
         add(host.half_sines, host.n_sections);
-        place = uploaded(host.place, static_cast<std::int64_t>(host.n_species), stream);
-        values = uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream);
+        place = uploaded(host.place, static_cast<std::int64_t>(host.n_species), stream, true);
+        values = uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream, true);
         p.place = place.data();
         p.shifts = values.data();
         p.angular_shifts = p.shifts + p.n_shifts;
@@ -151,7 +151,7 @@ class Kernel : public TypedKernel<Kernel> {
     template <typename Real>
     void run_values(const DeviceNeighbors& neighbors, std::int64_t most, std::int64_t begin,
                     std::int64_t end, Real* to, Stream stream) const {
-        const Uploaded on(*parameters_, stream);
+        const Uploaded& on = uploaded_.get(*parameters_, stream);
         launch_of_any_size(ValuesKernel<Real>{on.p, neighbors, most, begin, to}, end - begin,
                            ValuesKernel<Real>::shared_bytes(on.p, most), stream);
     }
@@ -160,12 +160,13 @@ class Kernel : public TypedKernel<Kernel> {
     void run_vjp(const DeviceNeighbors& neighbors, std::int64_t most,
                  const Cotangent<Real>& cotangent, double* gx, double* gy, double* gz,
                  Stream stream) const {
-        const Uploaded on(*parameters_, stream);
+        const Uploaded& on = uploaded_.get(*parameters_, stream);
         pair_gradients(on.p, neighbors, most, cotangent, gx, gy, gz, stream);
     }
 
   private:
     std::shared_ptr<const AevParameters> parameters_;
+    PerDevice<Uploaded> uploaded_;
 };
 
 }  // namespace

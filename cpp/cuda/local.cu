@@ -46,30 +46,21 @@ struct ScaleRows {
     }
 };
 
-// The first centre of each structure, and behind the last their number.
-std::vector<std::int64_t> first_centers(const Surroundings& of) {
-    std::vector<std::int64_t> first(of.offsets, of.offsets + of.n_structures + 1);
-    if (of.centers != nullptr)
-        for (std::int64_t& at : first)
-            at = std::lower_bound(of.centers, of.centers + of.n_centers, at) - of.centers;
-    return first;
-}
-
 }  // namespace
 
 template <typename Real>
-std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                         Real* out, Stream stream) {
-    const FoundNeighbors found(of, stream);
+std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of,
+                         const double* positions, Average average, Real* out, Stream stream) {
+    const FoundNeighbors found(of, positions, stream);
     if (found.coincident != no_molecule) return found.coincident;
     if (average == Average::none) {
         kernel.values(found.view(), found.most, 0, of.n_centers, out, stream);
         return no_molecule;
     }
-    const std::vector<std::int64_t> centers = first_centers(of);
-    if (kernel.averages(found.view(), centers, average, out, stream)) return no_molecule;
+    if (kernel.averages(found.view(), of.host_first_centers, average, out, stream))
+        return no_molecule;
     const std::int64_t n = of.n_structures * kernel.n_features;
-    const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
+    const std::int64_t* first = of.first_centers.data();
     const std::int64_t piece = std::max<std::int64_t>(most_kept / kernel.n_features, 1);
     Buffer<double> rows(std::min(piece, of.n_centers) * kernel.n_features, stream);
     Buffer<double> sums(n, stream);
@@ -77,53 +68,53 @@ std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Ave
     for (std::int64_t begin = 0; begin < of.n_centers; begin += piece) {
         const std::int64_t end = std::min(begin + piece, of.n_centers);
         kernel.values(found.view(), found.most, begin, end, rows.data(), stream);
-        launch_each(AddRows{rows.data(), first.data(), begin, end, kernel.n_features, sums.data()},
-                    n, stream);
+        launch_each(AddRows{rows.data(), first, begin, end, kernel.n_features, sums.data()}, n,
+                    stream);
     }
-    launch_each(ScaleRows<double, Real>{sums.data(), first.data(), kernel.n_features,
+    launch_each(ScaleRows<double, Real>{sums.data(), first, kernel.n_features,
                                         average == Average::mean, out},
                 n, stream);
     return no_molecule;
 }
 
 template <typename Real>
-std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                      const Real* cotangent, double* gradient, double* strain, Stream stream) {
-    const FoundNeighbors found(of, stream);
+std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, const double* positions,
+                      Average average, const Real* cotangent, double* gradient, double* strain,
+                      Stream stream) {
+    const FoundNeighbors found(of, positions, stream);
     if (found.coincident != no_molecule) return found.coincident;
     const DeviceNeighbors& neighbors = found.view();
     Buffer<double> pairs(3 * neighbors.n_pairs, stream);
     double *gx = pairs.data(), *gy = gx + neighbors.n_pairs, *gz = gy + neighbors.n_pairs;
-    const std::vector<std::int64_t> centers = first_centers(of);
-    const auto first = uploaded(centers.data(), of.n_structures + 1, stream);
+    const std::int64_t* first = of.first_centers.data();
     if (average == Average::none) {
         const Cotangent<Real> rows{cotangent, kernel.n_features, nullptr};
         kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     } else {
         const std::int64_t n = of.n_structures * kernel.n_features;
         Buffer<double> scaled(n, stream);
-        launch_each(ScaleRows<Real, double>{cotangent, first.data(), kernel.n_features,
+        launch_each(ScaleRows<Real, double>{cotangent, first, kernel.n_features,
                                             average == Average::mean, scaled.data()},
                     n, stream);
         const Cotangent<double> rows{scaled.data(), kernel.n_features, neighbors.structure};
         if (average == Average::inner)
-            kernel.inner_vjp(neighbors, centers, scaled.data(), gx, gy, gz, stream);
+            kernel.inner_vjp(neighbors, of.host_first_centers, scaled.data(), gx, gy, gz, stream);
         else
             kernel.vjp(neighbors, found.most, rows, gx, gy, gz, stream);
     }
-    gather_gradients(neighbors, gx, gy, gz, of.n_atoms(), gradient, stream);
+    gather_gradients(neighbors, gx, gy, gz, of.n_atoms, gradient, stream);
     if (strain != nullptr)
-        gather_strains(neighbors, gx, gy, gz, first.data(), of.n_structures, strain, stream);
+        gather_strains(neighbors, gx, gy, gz, first, of.n_structures, strain, stream);
     return no_molecule;
 }
 
-template std::size_t local_values<float>(const DeviceKernel&, const Surroundings&, Average, float*,
-                                         Stream);
-template std::size_t local_values<double>(const DeviceKernel&, const Surroundings&, Average,
-                                          double*, Stream);
-template std::size_t local_vjp<float>(const DeviceKernel&, const Surroundings&, Average,
-                                      const float*, double*, double*, Stream);
-template std::size_t local_vjp<double>(const DeviceKernel&, const Surroundings&, Average,
-                                       const double*, double*, double*, Stream);
+template std::size_t local_values<float>(const DeviceKernel&, const Surroundings&, const double*,
+                                         Average, float*, Stream);
+template std::size_t local_values<double>(const DeviceKernel&, const Surroundings&, const double*,
+                                          Average, double*, Stream);
+template std::size_t local_vjp<float>(const DeviceKernel&, const Surroundings&, const double*,
+                                      Average, const float*, double*, double*, Stream);
+template std::size_t local_vjp<double>(const DeviceKernel&, const Surroundings&, const double*,
+                                       Average, const double*, double*, double*, Stream);
 
 }  // namespace molkern::cuda

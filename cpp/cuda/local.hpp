@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "cuda/neighbors.hpp"
@@ -28,7 +30,24 @@ struct Cotangent {
     }
 };
 
-/// A representation with its parameters, which are on the host: a call uploads them.
+/// What is kept on each device, made when it is first needed there; its memory must be shared.
+template <typename T>
+class PerDevice {
+  public:
+    template <typename... Arguments>
+    const T& get(const Arguments&... arguments) const {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        std::unique_ptr<const T>& kept = kept_[current_device()];
+        if (kept == nullptr) kept = std::make_unique<const T>(arguments...);
+        return *kept;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    mutable std::map<int, std::unique_ptr<const T>> kept_;
+};
+
+/// A representation with its parameters, on the host and on the devices it was used on.
 ///
 /// values   features of centres begin .. end - 1, to [end - begin, n_features]
 /// vjp      for all pairs the gradient with respect to the neighbour, gx, gy, gz [n_pairs]
@@ -109,10 +128,11 @@ std::shared_ptr<DeviceKernel> soap_kernel(std::shared_ptr<const SoapParameters> 
 /// Features, as local_values of the host; `of.r_cut` is that of the kernel. Returns the first
 /// structure that is wrong (FoundNeighbors::coincident) or no_molecule; waits for the stream.
 ///
-/// out   [n_centers, n_features], or [n_structures, n_features] with an average
+/// positions   [n_atoms, 3]              angstrom
+/// out         [n_centers, n_features], or [n_structures, n_features] with an average
 template <typename Real>
-std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                         Real* out, Stream stream);
+std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of,
+                         const double* positions, Average average, Real* out, Stream stream);
 
 /// Gradient of the sum of cotangent * features with respect to positions, and to strain.
 ///
@@ -120,7 +140,8 @@ std::size_t local_values(const DeviceKernel& kernel, const Surroundings& of, Ave
 /// gradient    [n_atoms, 3]
 /// strain      [n_structures, 3, 3], null if not wanted: derivative by e in r -> r (1 + e)
 template <typename Real>
-std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, Average average,
-                      const Real* cotangent, double* gradient, double* strain, Stream stream);
+std::size_t local_vjp(const DeviceKernel& kernel, const Surroundings& of, const double* positions,
+                      Average average, const Real* cotangent, double* gradient, double* strain,
+                      Stream stream);
 
 }  // namespace molkern::cuda

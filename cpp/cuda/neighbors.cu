@@ -6,6 +6,7 @@
 
 #include "cuda/neighbors.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -13,9 +14,6 @@
 #include "cuda/each.hpp"
 
 namespace molkern::cuda {
-namespace {
-
-constexpr std::int64_t nobody = INT64_MAX;
 
 // A structure that is searched by bins.
 struct Grid {
@@ -25,6 +23,10 @@ struct Grid {
     double low[3], extent[3];  // fractions: 0 and 1 of periodic axes
     cell::Bins bins;
 };
+
+namespace {
+
+constexpr std::int64_t nobody = INT64_MAX;
 
 // What is known about a batch, on the device. Atoms of grids, "entries", come one grid after
 // another.
@@ -236,8 +238,8 @@ struct WriteNeighbors {
 };
 
 // The structures that need bins, on the host.
-struct Grids {
-    explicit Grids(const Surroundings& of)
+struct HostGrids {
+    explicit HostGrids(const Composition& of)
         : grid_of(static_cast<std::size_t>(of.n_structures), -1), first_entry{0} {
         const double none[9] = {};
         for (std::int64_t m = 0; m < of.n_structures; ++m) {
@@ -266,74 +268,104 @@ struct Grids {
     std::int64_t n_bins = 0;
 };
 
+// The first centre of each structure, and behind the last their number.
+std::vector<std::int64_t> first_centers_of(const Composition& of) {
+    std::vector<std::int64_t> first(of.offsets, of.offsets + of.n_structures + 1);
+    if (of.centers != nullptr)
+        for (std::int64_t& at : first)
+            at = std::lower_bound(of.centers, of.centers + of.n_centers, at) - of.centers;
+    return first;
+}
+
+// The atom, the structure and the species of each centre.
+struct ListCenters {
+    const std::int64_t *rows, *first_centers;
+    std::int64_t n_structures;
+    const std::int32_t* kinds;
+    std::int64_t *center, *structure;
+    std::int32_t* center_kinds;
+    MOLKERN_DEVICE void operator()(std::int64_t c) const {
+        const std::int64_t atom = rows == nullptr ? c : rows[c];
+        center[c] = atom;
+        structure[c] = last_not_above(first_centers, n_structures, c);
+        center_kinds[c] = kinds[atom];
+    }
+};
+
 // The memory of a Search.
 struct Prepared {
-    Prepared(const Surroundings& of, const std::int32_t* kinds, Stream stream) {
-        const Grids host(of);
-        const auto n_grids = static_cast<std::int64_t>(host.all.size());
-        const std::int64_t n_entries = host.first_entry.back();
+    Prepared(const Surroundings& of, const double* positions, Stream stream) {
         const std::int64_t none[2] = {nobody, 0};
         flags = uploaded(none, 2, stream);
-        offsets = uploaded(of.offsets, of.n_structures + 1, stream);
-        grid_of = uploaded(host.grid_of.data(), n_grids == 0 ? 0 : of.n_structures, stream);
-        grids = uploaded(host.all.data(), n_grids, stream);
-        first_entry = uploaded(host.first_entry.data(), n_grids + 1, stream);
-        position = Buffer<double>(3 * n_entries, stream);
-        place = Buffer<std::int32_t>(3 * n_entries, stream);
-        bin = Buffer<std::int64_t>(n_entries, stream);
-        search = {of.positions,    kinds,        offsets.data(),
-                  of.n_structures, of.n_species, n_grids,
-                  grid_of.data(),  grids.data(), first_entry.data(),
-                  position.data(), place.data(), bin.data(),
-                  nullptr,         nullptr,      of.r_cut,
+        grids = Buffer<Grid>(of.n_grids, stream);
+        copy(grids.data(), of.grids.data(), static_cast<std::size_t>(of.n_grids) * sizeof(Grid),
+             stream);
+        position = Buffer<double>(3 * of.n_entries, stream);
+        place = Buffer<std::int32_t>(3 * of.n_entries, stream);
+        bin = Buffer<std::int64_t>(of.n_entries, stream);
+        search = {positions,         of.kinds.data(), of.offsets.data(),
+                  of.n_structures,   of.n_species,    of.n_grids,
+                  of.grid_of.data(), grids.data(),    of.first_entry.data(),
+                  position.data(),   place.data(),    bin.data(),
+                  nullptr,           nullptr,         of.r_cut,
                   flags.data()};
-        launch_each(CheckAtoms{search}, of.n_atoms(), stream);
-        if (n_grids == 0) return;
-        launch(DivideKernel{search}, n_grids, 6 * DivideKernel::n_threads * sizeof(double), stream);
-        launch_each(PutInBins{search}, n_entries, stream);
-        bins = group(bin.data(), n_entries, host.n_bins, stream);
+        launch_each(CheckAtoms{search}, of.n_atoms, stream);
+        if (of.n_grids == 0) return;
+        launch(DivideKernel{search}, of.n_grids, 6 * DivideKernel::n_threads * sizeof(double),
+               stream);
+        launch_each(PutInBins{search}, of.n_entries, stream);
+        bins = group(bin.data(), of.n_entries, of.n_bins, stream);
         search.bin_begin = bins.begin.data();
         search.in_bins = bins.order.data();
     }
 
     Search search{};
-    Buffer<std::int64_t> flags, offsets, grid_of, first_entry, bin;
+    Buffer<std::int64_t> flags, bin;
     Buffer<Grid> grids;
     Buffer<double> position;
     Buffer<std::int32_t> place;
     Groups bins;
 };
 
-// The structure of each centre, which atom it is, and its species.
-void list_centers(const Surroundings& of, std::vector<std::int64_t>& center,
-                  std::vector<std::int64_t>& structure, std::vector<std::int32_t>& kind) {
-    std::int64_t m = 0;
-    for (std::int64_t c = 0; c < of.n_centers; ++c) {
-        const std::int64_t atom = of.centers == nullptr ? c : of.centers[c];
-        while (of.offsets[m + 1] <= atom) ++m;
-        center.push_back(atom);
-        structure.push_back(m);
-        kind.push_back(of.kinds[atom]);
-    }
-}
-
 }  // namespace
 
-FoundNeighbors::FoundNeighbors(const Surroundings& of, Stream stream) {
-    std::vector<std::int64_t> center, structure;
-    std::vector<std::int32_t> kind;
-    list_centers(of, center, structure, kind);
-    center_ = uploaded(center.data(), of.n_centers, stream);
-    structure_ = uploaded(structure.data(), of.n_centers, stream);
-    kind_ = uploaded(kind.data(), of.n_centers, stream);
-    const auto kinds = uploaded(of.kinds, of.n_atoms(), stream);
-    const Prepared prepared(of, kinds.data(), stream);
+Surroundings::Surroundings(const Composition& of, Stream stream)
+    : n_atoms(of.n_atoms()),
+      n_structures(of.n_structures),
+      n_centers(of.n_centers),
+      n_species(of.n_species),
+      r_cut(of.r_cut),
+      device(current_device()),
+      host_first_centers(first_centers_of(of)) {
+    const HostGrids host(of);
+    n_grids = static_cast<std::int64_t>(host.all.size());
+    n_entries = host.first_entry.back();
+    n_bins = host.n_bins;
+    offsets = uploaded(of.offsets, n_structures + 1, stream, true);
+    kinds = uploaded(of.kinds, n_atoms, stream, true);
+    first_centers = uploaded(host_first_centers.data(), n_structures + 1, stream, true);
+    grid_of = uploaded(host.grid_of.data(), n_grids == 0 ? 0 : n_structures, stream, true);
+    grids = uploaded(host.all.data(), n_grids, stream, true);
+    first_entry = uploaded(host.first_entry.data(), n_grids + 1, stream, true);
+    center = Buffer<std::int64_t>(n_centers, stream, true);
+    structure = Buffer<std::int64_t>(n_centers, stream, true);
+    center_kinds = Buffer<std::int32_t>(n_centers, stream, true);
+    const auto rows = uploaded(of.centers, of.centers == nullptr ? 0 : n_centers, stream);
+    launch_each(ListCenters{of.centers == nullptr ? nullptr : rows.data(), first_centers.data(),
+                            n_structures, kinds.data(), center.data(), structure.data(),
+                            center_kinds.data()},
+                n_centers, stream);
+    synchronize(stream);
+}
+
+FoundNeighbors::FoundNeighbors(const Surroundings& of, const double* positions, Stream stream) {
+    const Prepared prepared(of, positions, stream);
     const Search& search = prepared.search;
 
     const std::int64_t n_counts = of.n_centers * of.n_species;
     begin_ = Buffer<std::int64_t>(n_counts + 1, stream);
     fill(begin_.data(), 0, static_cast<std::size_t>(n_counts + 1) * sizeof(std::int64_t), stream);
-    launch_each(CountNeighbors{search, center_.data(), structure_.data(), begin_.data()},
+    launch_each(CountNeighbors{search, of.center.data(), of.structure.data(), begin_.data()},
                 of.n_centers, stream);
     exclusive_scan(begin_.data(), n_counts + 1, stream);
     std::int64_t flags[2], n_pairs = 0;
@@ -351,14 +383,14 @@ FoundNeighbors::FoundNeighbors(const Surroundings& of, Stream stream) {
     vectors_ = Buffer<double>(4 * n_pairs, stream);
     Buffer<std::int64_t> next(n_counts, stream);
     double* v = vectors_.data();
-    launch_each(WriteNeighbors{search, center_.data(), structure_.data(), begin_.data(),
+    launch_each(WriteNeighbors{search, of.center.data(), of.structure.data(), begin_.data(),
                                first_.data(), next.data(), atom_.data(), species_.data(), v,
                                v + n_pairs, v + 2 * n_pairs, v + 3 * n_pairs, of.n_centers},
                 of.n_centers, stream);
-    view_ = {of.n_centers,      of.n_species,    n_pairs,         first_.data(),
-             begin_.data(),     species_.data(), atom_.data(),    v,
-             v + n_pairs,       v + 2 * n_pairs, v + 3 * n_pairs, center_.data(),
-             structure_.data(), kind_.data()};
+    view_ = {of.n_centers,        of.n_species,          n_pairs,         first_.data(),
+             begin_.data(),       species_.data(),       atom_.data(),    v,
+             v + n_pairs,         v + 2 * n_pairs,       v + 3 * n_pairs, of.center.data(),
+             of.structure.data(), of.center_kinds.data()};
 }
 
 }  // namespace molkern::cuda

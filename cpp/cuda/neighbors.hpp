@@ -3,24 +3,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "cuda/runtime.hpp"
 #include "molkern/molecules.hpp"
 
 namespace molkern::cuda {
 
-/// A batch of structures whose positions are on the device. Everything else is on the host and may
-/// change as soon as a search returns. The caller has checked it: species, that the vectors of
-/// periodic axes span a volume, and that not too many images are in reach.
+/// A batch of structures but for its positions, on the host. The caller has checked it: species,
+/// that the vectors of periodic axes span a volume, and that not too many images are in reach.
 ///
-/// positions   [n_atoms, 3]            on the device, angstrom
 /// kinds       [n_atoms]               species, 0 .. n_species - 1
 /// offsets     [n_structures + 1]      first atom of each structure
 /// vectors     [n_structures, 3, 3]    cells, angstrom; null: none
 /// periodic    [n_structures, 3]       along which of them structures repeat; null: none
 /// centers     [n_centers]             rows of the batch, ascending; null: all atoms
-struct Surroundings {
-    const double* positions;
+struct Composition {
     const std::int32_t* kinds;
     std::int64_t n_species;
     const std::int64_t* offsets;
@@ -32,6 +30,32 @@ struct Surroundings {
     double r_cut;  // angstrom
 
     std::int64_t n_atoms() const noexcept { return offsets[n_structures]; }
+};
+
+struct Grid;
+
+/// A composition on the current device: made once, for as many positions as wanted, by any thread
+/// on any stream.
+///
+/// first_centers   [n_structures + 1]   the first centre of each structure, on the host too
+/// center          [n_centers]          row of the batch
+/// structure       [n_centers]
+/// center_kinds    [n_centers]          species
+/// grids           [n_grids]            structures that are searched by bins; grid_of
+/// [n_structures] first_entry     [n_grids + 1]        first of the atoms of each grid, all grids
+/// in a row
+class Surroundings {
+  public:
+    Surroundings(const Composition& of, Stream stream);
+
+    std::int64_t n_atoms, n_structures, n_centers, n_species, n_grids = 0, n_entries = 0,
+                                                              n_bins = 0;
+    double r_cut;  // angstrom
+    int device;
+    std::vector<std::int64_t> host_first_centers;
+    Buffer<std::int64_t> offsets, first_centers, center, structure, grid_of, first_entry;
+    Buffer<std::int32_t> kinds, center_kinds;
+    Buffer<Grid> grids;
 };
 
 /// Neighbours as kernels see them: of each centre ordered by species, within a species as the
@@ -58,7 +82,7 @@ struct DeviceNeighbors {
     const std::int32_t* kind;
 };
 
-/// The memory of DeviceNeighbors.
+/// The memory of DeviceNeighbors, besides that of the surroundings, which must stay.
 ///
 /// most         no centre has more neighbours
 /// coincident   the first structure with two atoms at one place, as seen from its centres, or with
@@ -66,7 +90,7 @@ struct DeviceNeighbors {
 ///              none. Otherwise nothing else is there.
 class FoundNeighbors {
   public:
-    FoundNeighbors(const Surroundings& of, Stream stream);
+    FoundNeighbors(const Surroundings& of, const double* positions, Stream stream);
 
     const DeviceNeighbors& view() const noexcept { return view_; }
 
@@ -75,8 +99,8 @@ class FoundNeighbors {
 
   private:
     DeviceNeighbors view_{};
-    Buffer<std::int64_t> first_, begin_, atom_, center_, structure_;
-    Buffer<std::int32_t> species_, kind_;
+    Buffer<std::int64_t> first_, begin_, atom_;
+    Buffer<std::int32_t> species_;
     Buffer<double> vectors_;
 };
 

@@ -203,6 +203,12 @@ void download(void* to, const void* from, std::size_t bytes, Stream stream) {
     synchronize(stream);
 }
 
+void copy(void* to, const void* from, std::size_t bytes, Stream stream) {
+    if (bytes == 0) return;
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, queue(stream)),
+          "cudaMemcpyAsync on the device");
+}
+
 void fill(void* to, int byte, std::size_t bytes, Stream stream) {
     if (bytes != 0) check(cudaMemsetAsync(to, byte, bytes, queue(stream)), "cudaMemsetAsync");
 }
@@ -266,6 +272,10 @@ void upload(void* to, const void* from, std::size_t bytes, Stream) {
 }
 
 void download(void* to, const void* from, std::size_t bytes, Stream) {
+    if (bytes != 0) std::memcpy(to, from, bytes);
+}
+
+void copy(void* to, const void* from, std::size_t bytes, Stream) {
     if (bytes != 0) std::memcpy(to, from, bytes);
 }
 

@@ -72,8 +72,8 @@ template <typename T>
 class Buffer {
   public:
     Buffer() = default;
-    Buffer(std::int64_t n, Stream stream)
-        : memory_(static_cast<std::size_t>(n) * sizeof(T), stream) {}
+    Buffer(std::int64_t n, Stream stream, bool shared = false)
+        : memory_(static_cast<std::size_t>(n) * sizeof(T), stream, shared) {}
 
     T* data() const noexcept { return static_cast<T*>(memory_.data()); }
 
@@ -87,12 +87,15 @@ void upload(void* to, const void* from, std::size_t bytes, Stream stream);
 /// To the host, which has it when this returns.
 void download(void* to, const void* from, std::size_t bytes, Stream stream);
 
+/// From one place of the device to another.
+void copy(void* to, const void* from, std::size_t bytes, Stream stream);
+
 void fill(void* to, int byte, std::size_t bytes, Stream stream);
 void synchronize(Stream stream);
 
 template <typename T>
-Buffer<T> uploaded(const T* from, std::int64_t n, Stream stream) {
-    Buffer<T> to(n, stream);
+Buffer<T> uploaded(const T* from, std::int64_t n, Stream stream, bool shared = false) {
+    Buffer<T> to(n, stream, shared);
     upload(to.data(), from, static_cast<std::size_t>(n) * sizeof(T), stream);
     return to;
 }

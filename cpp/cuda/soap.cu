@@ -176,7 +176,7 @@ class SoapKernel final : public TypedKernel<SoapKernel> {
     template <typename Real>
     void run_values(const DeviceNeighbors& neighbors, std::int64_t, std::int64_t begin,
                     std::int64_t end, Real* to, Stream stream) const {
-        const SoapTables tables(*parameters_, stream);
+        const SoapTables& tables = tables_.get(*parameters_, stream);
         if (parameters_->normalize)
             rows<double>(tables.centers(neighbors), begin, end, to, stream);
         else
@@ -186,19 +186,19 @@ class SoapKernel final : public TypedKernel<SoapKernel> {
     template <typename Real>
     void run_vjp(const DeviceNeighbors& neighbors, std::int64_t, const Cotangent<Real>& cotangent,
                  double* gx, double* gy, double* gz, Stream stream) const {
-        const SoapTables tables(*parameters_, stream);
+        const SoapTables& tables = tables_.get(*parameters_, stream);
         soap_vjp(tables.centers(neighbors), cotangent, gx, gy, gz, stream);
     }
 
     bool averages(const DeviceNeighbors& neighbors, const std::vector<std::int64_t>& centers,
                   Average average, double* to, Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
+        const SoapTables& tables = tables_.get(*parameters_, stream);
         average_rows(tables.centers(neighbors), centers, average, to, stream);
         return true;
     }
     bool averages(const DeviceNeighbors& neighbors, const std::vector<std::int64_t>& centers,
                   Average average, float* to, Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
+        const SoapTables& tables = tables_.get(*parameters_, stream);
         average_rows(tables.centers(neighbors), centers, average, to, stream);
         return true;
     }
@@ -206,12 +206,13 @@ class SoapKernel final : public TypedKernel<SoapKernel> {
     void inner_vjp(const DeviceNeighbors& neighbors, const std::vector<std::int64_t>& centers,
                    const double* cotangent, double* gx, double* gy, double* gz,
                    Stream stream) const override {
-        const SoapTables tables(*parameters_, stream);
+        const SoapTables& tables = tables_.get(*parameters_, stream);
         soap_inner_vjp(tables.centers(neighbors), centers, cotangent, gx, gy, gz, stream);
     }
 
   private:
     std::shared_ptr<const SoapParameters> parameters_;
+    PerDevice<SoapTables> tables_;
 };
 
 }  // namespace

@@ -90,7 +90,8 @@ class SoapTables {
             begins.push_back(numbers.size());
             if (table != nullptr) numbers.insert(numbers.end(), table, table + n);
         });
-        numbers_ = uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream);
+        numbers_ =
+            uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream, true);
         std::size_t k = 0;
         visit(view_, [&](const double*& table, std::size_t) {
             if (table != nullptr) table = numbers_.data() + begins[k];
@@ -103,7 +104,7 @@ class SoapTables {
             places.push_back({static_cast<unsigned>(pair.a), static_cast<unsigned>(pair.b), begin});
             begin += static_cast<std::int64_t>((of.l_max + 1) * soap_block(of.n_max, pair));
         }
-        places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream);
+        places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream, true);
         view_.pairs = nullptr;
     }
 

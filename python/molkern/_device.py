@@ -7,7 +7,7 @@ that library the same way, without a copy.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import cuda
+from molkern._device_structures import DeviceStructures, kept
 from molkern.structures import Structures
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "on_device",
     "place_of",
     "positions_on",
+    "prepared",
     "require_apart",
     "require_none",
     "taken",
@@ -56,13 +58,16 @@ class Place:
     library: str
 
 
-def place_of(device: str | None, **arrays: Any) -> Place | None:
+def place_of(
+    device: str | None, structures: Structures | None = None, /, **arrays: Any
+) -> Place | None:
     """Where work on these arguments is done; None: on the host.
 
     Parameters
     ----------
     device : None, "cuda" or "cuda:<number>"
-        None: where the arrays are.
+        None: where the arrays or, without any, the structures are.
+    structures : Structures, optional
     **arrays : array or None
         Arguments by name.
 
@@ -78,8 +83,10 @@ def place_of(device: str | None, **arrays: Any) -> Place | None:
     there = {name: _number(array, kind) for name, array in given.items()}
     numbers = {name: number for name, number in there.items() if number is not None}
     if device is None and not numbers:
-        return None
-    wanted = None if device is None else _wanted(device)
+        if not isinstance(structures, DeviceStructures):
+            return None
+        return Place(cuda.extension(), structures.device, 0, "")
+    wanted = None if device is None else cuda.device_number(device)
     if numbers and len(numbers) < len(given):
         host = next(name for name in given if name not in numbers)
         raise ValueError(f"{host}: expected an array on a device as {next(iter(numbers))} is")
@@ -117,8 +124,15 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
 
 def positions_on(place: Place, batch: Structures, positions: Any) -> Any:
     """Those on a device, or those of the structures copied there; float64."""
-    given = batch.positions if positions is None else positions
-    return taken(place, "positions", given, double=True)
+    if positions is not None:
+        return taken(place, "positions", positions, double=True)
+    return prepared(place, batch, "positions", lambda: taken(place, "positions", batch.positions))
+
+
+def prepared(place: Place, batch: Structures, key: Hashable, make: Callable[[], Any]) -> Any:
+    """``make()``, which copies something to the place; once if the batch stays there."""
+    stays = isinstance(batch, DeviceStructures) and batch.device == place.device
+    return kept(batch, (key, place.module), make) if stays else make()
 
 
 def require_none(positions: Any) -> None:
@@ -208,18 +222,6 @@ def _current(array: Any) -> Any:
     if library == "cupy":
         return sys.modules["cupy"].cuda.Device(array.device.id)
     return nullcontext()
-
-
-def _wanted(device: str) -> int:
-    """The number in "cuda" or "cuda:1"."""
-    name, _, number = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if name != "cuda" or (":" in device and not number.isdecimal()):
-        raise ValueError(f'device: expected None, "cuda" or "cuda:<number>", found {device!r}')
-    k = int(number or 0)
-    n = cuda.extension().n_devices()
-    if k >= n:
-        raise ValueError(f"device: expected a number below {n}, found {device!r}")
-    return k
 
 
 def library_of(array: Any) -> str:

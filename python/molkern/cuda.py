@@ -12,8 +12,10 @@ from functools import cache
 from typing import Any
 
 from molkern._core import __version__
+from molkern._device_structures import DeviceStructures
+from molkern.structures import as_structures
 
-__all__ = ["devices", "is_available", "reason"]
+__all__ = ["devices", "is_available", "reason", "to_device"]
 
 # Built into this package, or installed beside it.
 _HOMES = ("molkern", "molkern_cuda13")
@@ -43,6 +45,56 @@ def devices() -> list[str]:
         return []
     module = extension()
     return [module.description(k) for k in range(module.n_devices())]
+
+
+def to_device(structures: Any, device: str = "cuda") -> DeviceStructures:
+    """Structures that stay on a device, for many computations with the same atoms.
+
+    A representation checks and copies numbers, offsets and cells at its first ``transform`` or
+    ``vjp`` of them, and only launches kernels at the next ones, with these positions or with those
+    that its argument ``positions`` has. ``device`` need not be named again.
+
+    Parameters
+    ----------
+    structures : Structures, or list of ase.Atoms or of (numbers, positions)
+        Not to be changed afterwards.
+    device : {"cuda", "cuda:<number>"}, default="cuda"
+
+    Returns
+    -------
+    DeviceStructures
+        ``Structures`` with the attribute ``device``, a number.
+
+    Raises
+    ------
+    ValueError
+        For an unknown device.
+    RuntimeError
+        Where no device can be used.
+
+    Examples
+    --------
+    >>> import molkern as mk
+    >>> water = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
+    >>> model = mk.SOAP(r_cut=3.0).fit([water])
+    >>> if mk.cuda.is_available():
+    ...     batch = mk.cuda.to_device([water])
+    ...     for _ in range(100):  # of a training, say
+    ...         X = model.transform(batch)
+    """
+    return DeviceStructures(as_structures(structures), device_number(device))
+
+
+def device_number(device: str) -> int:
+    """The number in "cuda" or "cuda:1"."""
+    name, _, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if name != "cuda" or (":" in device and not number.isdecimal()):
+        raise ValueError(f'device: expected None, "cuda" or "cuda:<number>", found {device!r}')
+    k = int(number or 0)
+    n = extension().n_devices()
+    if k >= n:
+        raise ValueError(f"device: expected a number below {n}, found {device!r}")
+    return k
 
 
 def extension() -> Any:

@@ -304,7 +304,9 @@ class Structures:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Structures):
             return NotImplemented
-        return all(_equal(getattr(self, name), getattr(other, name)) for name in self.__slots__)
+        return all(
+            _equal(getattr(self, name), getattr(other, name)) for name in Structures.__slots__
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

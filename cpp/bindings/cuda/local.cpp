@@ -54,51 +54,62 @@ Kernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
     return kernel;
 }
 
-// A batch as it comes from Python; _core.check_local has checked what the host knows of it.
-struct Batch {
-    Array<std::int32_t> numbers;
-    DeviceArray positions;
-    Array<std::int64_t> offsets;
-    std::optional<Array<double>> cells;
-    std::optional<Array<bool>> pbc;
-    std::optional<Array<std::int64_t>> centers;
+using Around = std::shared_ptr<cuda::Surroundings>;
 
-    std::int64_t n_structures() const { return offsets.shape(0) - 1; }
-    std::int64_t n_centers() const { return centers ? centers->shape(0) : numbers.shape(0); }
+std::vector<std::int32_t> kinds_of(const Array<std::int32_t>& numbers,
+                                   const std::vector<std::int32_t>& species) {
+    std::vector<std::int32_t> kinds(static_cast<std::size_t>(numbers.shape(0)));
+    std::transform(numbers.data(), numbers.data() + numbers.shape(0), kinds.begin(),
+                   [&](std::int32_t number) {
+                       const auto at = std::lower_bound(species.begin(), species.end(), number);
+                       return static_cast<std::int32_t>(at - species.begin());
+                   });
+    return kinds;
+}
 
-    std::vector<std::int32_t> kinds(const std::vector<std::int32_t>& species) const {
-        std::vector<std::int32_t> result(static_cast<std::size_t>(numbers.shape(0)));
-        std::transform(numbers.data(), numbers.data() + numbers.shape(0), result.begin(),
-                       [&](std::int32_t number) {
-                           const auto at = std::lower_bound(species.begin(), species.end(), number);
-                           return static_cast<std::int32_t>(at - species.begin());
-                       });
-        return result;
-    }
-
-    cuda::Surroundings surroundings(const std::int32_t* kinds, std::size_t n_species,
-                                    double r_cut) const {
-        const bool periodic = cells && pbc;
-        return {positions.as<double>(),
-                kinds,
-                static_cast<std::int64_t>(n_species),
-                offsets.data(),
-                n_structures(),
-                periodic ? cells->data() : nullptr,
-                periodic ? pbc->data() : nullptr,
-                centers ? centers->data() : nullptr,
-                n_centers(),
-                r_cut};
-    }
-};
-
-Batch checked_batch(const Array<std::int32_t>& numbers, const DeviceArray& positions,
-                    const Array<std::int64_t>& offsets, const std::optional<Array<double>>& cells,
+// A batch but for its positions on a device; _core.check_local has checked it.
+Around surroundings(const std::vector<std::int32_t>& species, double r_cut,
+                    const Array<std::int32_t>& numbers, const Array<std::int64_t>& offsets,
+                    const std::optional<Array<double>>& cells,
                     const std::optional<Array<bool>>& pbc,
-                    const std::optional<Array<std::int64_t>>& centers) {
-    require_shape("positions", positions, {static_cast<std::int64_t>(numbers.shape(0)), 3});
+                    const std::optional<Array<std::int64_t>>& centers, int device,
+                    std::uintptr_t stream) {
+    const std::vector<std::int32_t> kinds = kinds_of(numbers, species);
+    const bool periodic = cells && pbc;
+    const cuda::Composition of{kinds.data(),
+                               static_cast<std::int64_t>(species.size()),
+                               offsets.data(),
+                               offsets.shape(0) - 1,
+                               periodic ? cells->data() : nullptr,
+                               periodic ? pbc->data() : nullptr,
+                               centers ? centers->data() : nullptr,
+                               centers ? centers->shape(0) : numbers.shape(0),
+                               r_cut};
+    const cuda::CurrentDevice here(device);
+    py::gil_scoped_release release;
+    return std::make_shared<cuda::Surroundings>(of, stream_of(stream));
+}
+
+Around surroundings_for(const Kernel& kernel, const Array<std::int32_t>& numbers,
+                        const Array<std::int64_t>& offsets,
+                        const std::optional<Array<double>>& cells,
+                        const std::optional<Array<bool>>& pbc,
+                        const std::optional<Array<std::int64_t>>& centers, int device,
+                        std::uintptr_t stream) {
+    return surroundings(kernel->species, kernel->r_cut, numbers, offsets, cells, pbc, centers,
+                        device, stream);
+}
+
+void require_positions(const cuda::Surroundings& of, const DeviceArray& positions) {
+    require_shape("positions", positions, {of.n_atoms, 3});
     require(positions.item_bytes() == 8, "positions: expected float64, found " + positions.dtype());
-    return {numbers, positions, offsets, cells, pbc, centers};
+    require(positions.device() == of.device, "positions: expected an array on device " +
+                                                 std::to_string(of.device) + ", found " +
+                                                 std::to_string(positions.device()));
+}
+
+std::int64_t n_rows(const cuda::Surroundings& of, Average average) {
+    return average == Average::none ? of.n_centers : of.n_structures;
 }
 
 py::object found(std::size_t structure) {
@@ -106,27 +117,20 @@ py::object found(std::size_t structure) {
 }
 
 // Features, and the first structure that is wrong or None.
-py::tuple local_values(const Kernel& kernel, const Array<std::int32_t>& numbers,
-                       const DeviceArray& positions, const Array<std::int64_t>& offsets,
-                       const std::optional<Array<double>>& cells,
-                       const std::optional<Array<bool>>& pbc,
-                       const std::optional<Array<std::int64_t>>& centers,
+py::tuple local_values(const Kernel& kernel, const Around& of, const DeviceArray& positions,
                        const std::string& average, bool single, std::uintptr_t stream) {
-    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
+    require_positions(*of, positions);
     const Average chosen = average_of(average);
-    const cuda::CurrentDevice here(positions.device());
-    const std::int64_t n_rows = chosen == Average::none ? batch.n_centers() : batch.n_structures();
-    DeviceArray out({n_rows, kernel->n_features}, single ? 4 : 8, stream_of(stream));
-    const std::vector<std::int32_t> kinds = batch.kinds(kernel->species);
-    const cuda::Surroundings of =
-        batch.surroundings(kinds.data(), kernel->species.size(), kernel->r_cut);
+    const cuda::CurrentDevice here(of->device);
+    DeviceArray out({n_rows(*of, chosen), kernel->n_features}, single ? 4 : 8, stream_of(stream));
     std::size_t wrong = no_molecule;
     {
         py::gil_scoped_release release;
-        wrong =
-            single
-                ? cuda::local_values<float>(*kernel, of, chosen, out.as<float>(), out.stream())
-                : cuda::local_values<double>(*kernel, of, chosen, out.as<double>(), out.stream());
+        const auto* at = positions.as<const double>();
+        const auto run = [&](auto* to) {
+            return cuda::local_values(*kernel, *of, at, chosen, to, out.stream());
+        };
+        wrong = single ? run(out.as<float>()) : run(out.as<double>());
         cuda::synchronize(out.stream());
     }
     return py::make_tuple(out, found(wrong));
@@ -134,36 +138,31 @@ py::tuple local_values(const Kernel& kernel, const Array<std::int32_t>& numbers,
 
 // Gradients with respect to positions and, if wanted, to strain (else None), and the first
 // structure that is wrong or None.
-py::tuple local_vjp(const Kernel& kernel, const Array<std::int32_t>& numbers,
-                    const DeviceArray& positions, const Array<std::int64_t>& offsets,
-                    const std::optional<Array<double>>& cells,
-                    const std::optional<Array<bool>>& pbc,
-                    const std::optional<Array<std::int64_t>>& centers, const std::string& average,
-                    const DeviceArray& cotangent, bool strain, std::uintptr_t stream) {
-    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
+py::tuple local_vjp(const Kernel& kernel, const Around& of, const DeviceArray& positions,
+                    const std::string& average, const DeviceArray& cotangent, bool strain,
+                    std::uintptr_t stream) {
+    require_positions(*of, positions);
     const Average chosen = average_of(average);
-    const std::int64_t n_rows = chosen == Average::none ? batch.n_centers() : batch.n_structures();
-    require_shape("gX", cotangent, {n_rows, kernel->n_features});
-    require(cotangent.device() == positions.device(),
-            "gX: expected an array on device " + std::to_string(positions.device()) + ", found " +
-                std::to_string(cotangent.device()));
-    const cuda::CurrentDevice here(positions.device());
-    DeviceArray gradient({static_cast<std::int64_t>(numbers.shape(0)), 3}, 8, stream_of(stream));
-    DeviceArray strains({strain ? batch.n_structures() : 0, 3, 3}, 8, stream_of(stream));
-    const std::vector<std::int32_t> kinds = batch.kinds(kernel->species);
-    const cuda::Surroundings of =
-        batch.surroundings(kinds.data(), kernel->species.size(), kernel->r_cut);
+    require_shape("gX", cotangent, {n_rows(*of, chosen), kernel->n_features});
+    require(cotangent.device() == of->device, "gX: expected an array on device " +
+                                                  std::to_string(of->device) + ", found " +
+                                                  std::to_string(cotangent.device()));
+    const cuda::CurrentDevice here(of->device);
+    const cuda::Stream queue = stream_of(stream);
+    DeviceArray gradient({of->n_atoms, 3}, 8, queue);
+    DeviceArray strains({strain ? of->n_structures : 0, 3, 3}, 8, queue);
     std::size_t wrong = no_molecule;
     {
         py::gil_scoped_release release;
-        double* to = gradient.as<double>();
+        const auto* at = positions.as<const double>();
         double* strain_to = strain ? strains.as<double>() : nullptr;
-        wrong = cotangent.item_bytes() == 4
-                    ? cuda::local_vjp<float>(*kernel, of, chosen, cotangent.as<float>(), to,
-                                             strain_to, gradient.stream())
-                    : cuda::local_vjp<double>(*kernel, of, chosen, cotangent.as<double>(), to,
-                                              strain_to, gradient.stream());
-        cuda::synchronize(gradient.stream());
+        const auto run = [&](const auto* g) {
+            return cuda::local_vjp(*kernel, *of, at, chosen, g, gradient.as<double>(), strain_to,
+                                   queue);
+        };
+        wrong = cotangent.item_bytes() == 4 ? run(cotangent.as<const float>())
+                                            : run(cotangent.as<const double>());
+        cuda::synchronize(queue);
     }
     return py::make_tuple(gradient, strain ? py::cast(strains) : py::object(py::none()),
                           found(wrong));
@@ -178,16 +177,11 @@ Array<T> on_host(const T* from, std::int64_t n, cuda::Stream stream) {
 
 // Neighbours as the kernels see them, for tests: begin, species, atom, x, y, z, distance; and the
 // first structure that is wrong or None.
-py::tuple neighbors(const std::vector<std::int32_t>& species, double r_cut,
-                    const Array<std::int32_t>& numbers, const DeviceArray& positions,
-                    const Array<std::int64_t>& offsets, const std::optional<Array<double>>& cells,
-                    const std::optional<Array<bool>>& pbc,
-                    const std::optional<Array<std::int64_t>>& centers, std::uintptr_t stream) {
-    const Batch batch = checked_batch(numbers, positions, offsets, cells, pbc, centers);
-    const cuda::CurrentDevice here(positions.device());
-    const std::vector<std::int32_t> kinds = batch.kinds(species);
+py::tuple neighbors(const Around& of, const DeviceArray& positions, std::uintptr_t stream) {
+    require_positions(*of, positions);
+    const cuda::CurrentDevice here(of->device);
     const cuda::Stream on = stream_of(stream);
-    const cuda::FoundNeighbors all(batch.surroundings(kinds.data(), species.size(), r_cut), on);
+    const cuda::FoundNeighbors all(*of, positions.as<const double>(), on);
     if (all.coincident != no_molecule) return py::make_tuple(py::none(), all.coincident);
     const cuda::DeviceNeighbors& n = all.view();
     const py::tuple lists = py::make_tuple(
@@ -215,17 +209,19 @@ void define_local(py::module_& m) {
           py::arg("transform").noconvert(), py::arg("table").noconvert(), py::arg("spacing"),
           py::arg("compression"), py::arg("normalize"), py::arg("weighting"), py::arg("weight"),
           py::arg("own_weight"), py::arg("of_species").noconvert());
-    m.def("local_values", &local_values, py::arg("kernel"), py::arg("numbers").noconvert(),
-          py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
-          py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),
-          py::arg("single"), py::arg("stream"));
-    m.def("local_vjp", &local_vjp, py::arg("kernel"), py::arg("numbers").noconvert(),
-          py::arg("positions"), py::arg("offsets").noconvert(), py::arg("cells").noconvert(),
-          py::arg("pbc").noconvert(), py::arg("centers").noconvert(), py::arg("average"),
-          py::arg("cotangent"), py::arg("strain"), py::arg("stream"));
-    m.def("neighbors", &neighbors, py::arg("species"), py::arg("r_cut"),
-          py::arg("numbers").noconvert(), py::arg("positions"), py::arg("offsets").noconvert(),
+    py::class_<cuda::Surroundings, Around>(m, "Surroundings", py::module_local());
+    m.def("surroundings", &surroundings_for, py::arg("kernel"), py::arg("numbers").noconvert(),
+          py::arg("offsets").noconvert(), py::arg("cells").noconvert(), py::arg("pbc").noconvert(),
+          py::arg("centers").noconvert(), py::arg("device"), py::arg("stream"));
+    m.def("surroundings", &surroundings, py::arg("species"), py::arg("r_cut"),
+          py::arg("numbers").noconvert(), py::arg("offsets").noconvert(),
           py::arg("cells").noconvert(), py::arg("pbc").noconvert(), py::arg("centers").noconvert(),
+          py::arg("device"), py::arg("stream"));
+    m.def("local_values", &local_values, py::arg("kernel"), py::arg("surroundings"),
+          py::arg("positions"), py::arg("average"), py::arg("single"), py::arg("stream"));
+    m.def("local_vjp", &local_vjp, py::arg("kernel"), py::arg("surroundings"), py::arg("positions"),
+          py::arg("average"), py::arg("cotangent"), py::arg("strain"), py::arg("stream"));
+    m.def("neighbors", &neighbors, py::arg("surroundings"), py::arg("positions"),
           py::arg("stream"));
 }
 

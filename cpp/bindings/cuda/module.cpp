@@ -1,4 +1,5 @@
 #include "bindings/cuda/arrays.hpp"
+#include "bindings/cuda/molecules.hpp"
 
 namespace molkern::bindings {
 namespace {
@@ -95,6 +96,21 @@ void define_arrays(py::module_& m) {
         py::arg("name"), py::arg("capsule"), py::arg("stream"));
 }
 
+// A batch of molecules but for its positions.
+void define_molecules(py::module_& m) {
+    using Of = std::shared_ptr<MoleculesOnDevice>;
+    py::class_<MoleculesOnDevice, Of>(m, "Molecules", py::module_local());
+    m.def(
+        "molecules",
+        [](const Array<std::int32_t>& numbers, const Array<std::int64_t>& offsets, int device,
+           std::uintptr_t stream) {
+            const cuda::CurrentDevice here(device);
+            return std::make_shared<MoleculesOnDevice>(numbers, offsets, stream_of(stream));
+        },
+        py::arg("numbers").noconvert(), py::arg("offsets").noconvert(), py::arg("device"),
+        py::arg("stream"));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_cuda, m) {
@@ -117,6 +133,7 @@ PYBIND11_MODULE(_cuda, m) {
     m.def("run_backwards", [](bool backwards) { cuda::backwards = backwards; });
 #endif
     define_arrays(m);
+    define_molecules(m);
     define_bag_of_bonds(m);
     define_coulomb_matrix(m);
     define_local(m);

@@ -9,34 +9,45 @@
 
 namespace molkern::bindings {
 
-/// A batch, and what it points to.
+/// A batch of molecules but for its positions, on the current device: made once, for as many
+/// positions as wanted.
 class MoleculesOnDevice {
   public:
-    MoleculesOnDevice(const std::int32_t* numbers, std::int64_t n_atoms,
-                      const DeviceArray& positions, const std::int64_t* offsets, std::int64_t n,
+    MoleculesOnDevice(const Array<std::int32_t>& numbers, const Array<std::int64_t>& offsets,
                       cuda::Stream stream)
-        : numbers_(cuda::uploaded(numbers, n_atoms, stream)),
-          offsets_(cuda::uploaded(offsets, n + 1, stream)),
-          molecules_{numbers_.data(), positions.as<double>(), offsets_.data(),
-                     static_cast<std::size_t>(n)} {
-        for (std::int64_t m = 0; m < n; ++m)
-            largest_ = std::max(largest_, offsets[m + 1] - offsets[m]);
+        : n_atoms(numbers.shape(0)),
+          n(offsets.shape(0) - 1),
+          device(cuda::current_device()),
+          numbers_(cuda::uploaded(numbers.data(), n_atoms, stream, true)),
+          offsets_(cuda::uploaded(offsets.data(), n + 1, stream, true)),
+          half_powers_(cuda::uploaded(half_powers(), n_elements, stream, true)) {
+        const std::int64_t* first = offsets.data();
+        for (std::int64_t m = 0; m < n; ++m) largest = std::max(largest, first[m + 1] - first[m]);
     }
 
-    const Molecules& molecules() const noexcept { return molecules_; }
-    std::int64_t largest() const noexcept { return largest_; }
+    const std::int64_t n_atoms, n;
+    const int device;
+    std::int64_t largest = 0;
+
+    Molecules at(const DeviceArray& positions) const noexcept {
+        return {numbers_.data(), positions.as<double>(), offsets_.data(),
+                static_cast<std::size_t>(n)};
+    }
+    const double* half_powers_there() const noexcept { return half_powers_.data(); }
 
   private:
     cuda::Buffer<std::int32_t> numbers_;
     cuda::Buffer<std::int64_t> offsets_;
-    Molecules molecules_;
-    std::int64_t largest_ = 0;
+    cuda::Buffer<double> half_powers_;
 };
 
 /// Raises unless there is a position, in float64, for each atom.
-inline void require_positions(const DeviceArray& positions, const Array<std::int32_t>& numbers) {
-    require_shape("positions", positions, {static_cast<std::int64_t>(numbers.shape(0)), 3});
+inline void require_positions(const DeviceArray& positions, const MoleculesOnDevice& of) {
+    require_shape("positions", positions, {of.n_atoms, 3});
     require(positions.item_bytes() == 8, "positions: expected float64, found " + positions.dtype());
+    require(positions.device() == of.device, "positions: expected an array on device " +
+                                                 std::to_string(of.device) + ", found " +
+                                                 std::to_string(positions.device()));
 }
 
 /// Raises unless a cotangent has this shape and lies where the positions are.

@@ -70,7 +70,8 @@ class GlobalRepresentation(Representation):
         out : ndarray of shape (n_structures, n_features_out_), optional
             Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
         device : {None, "cuda", "cuda:<number>"}
-            Where to compute. None: where ``positions`` are, else on the host. With ``out`` the
+            Where to compute. None: where ``positions`` or ``structures`` (see ``cuda.to_device``)
+            are, else on the host. With ``out`` the
             result comes back to the host, and a batch may be larger than the device's memory: it
             streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
@@ -94,7 +95,7 @@ class GlobalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
-        place = place_of(device, positions=positions)
+        place = place_of(device, batch, positions=positions)
         if place is not None and out is None:
             there = positions_on(place, batch, positions)
             return deliver(place, self._compute_on_device(batch, place, there))
@@ -158,7 +159,7 @@ class GlobalRepresentation(Representation):
         self._require_fitted()
         batch = as_structures(structures)
         there = {k: a for k, a in (("positions", positions), ("gX", gX)) if on_device(a)}
-        if place := place_of(device, **there):
+        if place := place_of(device, batch, **there):
             at = positions_on(place, batch, positions)
             cotangent = gX if "gX" in there else floats("gX", gX)
             result = self._compute_vjp_on_device(batch, place, at, taken(place, "gX", cotangent))

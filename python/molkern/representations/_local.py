@@ -13,6 +13,7 @@ import numpy.typing as npt
 from molkern import _core
 from molkern._arrays import checked_out, require_bytes, single_or_double
 from molkern._device import Place, in_pieces
+from molkern._device_structures import kept
 from molkern.elements import species_numbers, symbol_of
 from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
@@ -112,7 +113,8 @@ class LocalRepresentation(Representation):
         centers : array_like of int, ascending, optional
             Rows of the batch that are represented; all atoms are neighbours. None: all of them.
         device : {None, "cuda", "cuda:<number>"}
-            Where to compute. None: where ``positions`` are, else on the host. With ``out`` the
+            Where to compute. None: where ``positions`` or ``structures`` (see ``cuda.to_device``)
+            are, else on the host. With ``out`` the
             result comes back to the host, and a batch may be larger than the device's memory: it
             streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
@@ -135,10 +137,10 @@ class LocalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
-        self._require_known(batch, self.species_)
+        self._require_fitted_species(batch)
         rows = _rows(centers)
         dtype = real_type(self.dtype)
-        place = place_for(device, positions)
+        place = place_for(device, batch, positions)
         if place is not None and out is None:
             return self._values_on(place, batch, positions, rows)
         if place is not None and (positions is not None or rows is not None):
@@ -212,10 +214,10 @@ class LocalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
-        self._require_known(batch, self.species_)
+        self._require_fitted_species(batch)
         rows = _rows(centers)
         _require_bool("strain", strain)
-        if place := place_for(device, positions, gX):
+        if place := place_for(device, batch, positions, gX):
             kernels, name = self._kernels(place), self._average_name()
             return gradient_on(place, kernels, batch, positions, rows, name, gX, strain)
         cotangent = single_or_double("gX", gX)
@@ -273,7 +275,7 @@ class LocalRepresentation(Representation):
         """
         self._require_fitted()
         batch = as_structures(structures)
-        self._require_known(batch, self.species_)
+        self._require_fitted_species(batch)
         rows = _rows(centers)
         _require_bool("compact", compact)
         arrays = _arrays(batch)
@@ -336,6 +338,10 @@ class LocalRepresentation(Representation):
         if self.average is not None:
             return len(batch)
         return batch.n_atoms if rows is None else len(rows)
+
+    def _require_fitted_species(self, batch: Structures) -> None:
+        key = "known", self.species_.tobytes()
+        kept(batch, key, lambda: self._require_known(batch, self.species_))
 
     @staticmethod
     def _require_known(batch: Structures, species: npt.NDArray[np.int32]) -> None:

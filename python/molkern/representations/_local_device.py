@@ -14,6 +14,7 @@ from molkern._device import (
     deliver,
     place_of,
     positions_on,
+    prepared,
     require_apart,
     require_none,
     taken,
@@ -23,10 +24,12 @@ from molkern.structures import Structures
 __all__ = ["gradient_on", "place_for", "values_on"]
 
 
-def place_for(device: str | None, positions: Any, gX: Any = None) -> Place | None:
+def place_for(
+    device: str | None, batch: Structures, positions: Any, gX: Any = None
+) -> Place | None:
     """Where work on these arguments is done; None: on the host. ``gX`` may always be there."""
     on_host = isinstance(gX, np.ndarray) or not hasattr(gX, "__dlpack_device__")
-    place = place_of(device, positions=positions, gX=None if on_host else gX)
+    place = place_of(device, batch, positions=positions, gX=None if on_host else gX)
     if place is None:
         require_none(positions)
     return place
@@ -78,8 +81,15 @@ def _arguments(
     average: str,
 ) -> tuple[Any, ...]:
     """What the compiled functions take; the host checks what it knows."""
-    numbers, offsets, cells, pbc = batch.numbers, batch.offsets, batch.cells, batch.pbc
     on_host, on_device = kernels
-    _core.check_local(on_host, numbers, batch.positions, offsets, cells, pbc, rows, average)
-    there = positions_on(place, batch, positions)
-    return on_device, numbers, there, offsets, cells, pbc, rows, average
+
+    def make() -> Any:
+        arrays = batch.offsets, batch.cells, batch.pbc, rows
+        _core.check_local(on_host, batch.numbers, batch.positions, *arrays, average)
+        return place.module.surroundings(
+            on_device, batch.numbers, *arrays, place.device, place.stream
+        )
+
+    key = on_device, average, None if rows is None else rows.tobytes()
+    surroundings = prepared(place, batch, key, make)
+    return on_device, surroundings, positions_on(place, batch, positions), average

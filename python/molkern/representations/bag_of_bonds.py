@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._device import Place, require_apart
+from molkern._device import Place, prepared, require_apart
 from molkern._numbers import whole_number
 from molkern.elements import numbers_of, symbol_of
 from molkern.representations._base import real_type, require_atoms, unit_length
@@ -177,12 +177,18 @@ class BagOfBonds(GlobalRepresentation):
         argument: Any,
     ) -> Any:
         """A function of the module for devices, which trusts what the host can check."""
-        self._call(_core.check_bags, structures)
         first = np.concatenate([[0], np.cumsum(self._sizes)])
+
+        def make() -> Any:
+            self._call(_core.check_bags, structures)
+            return place.module.molecules(
+                structures.numbers, structures.offsets, place.device, place.stream
+            )
+
+        key = "bag of bonds", self.species_.tobytes(), first.tobytes()
         result, coincident = function(
-            structures.numbers,
+            prepared(place, structures, key, make),
             positions,
-            structures.offsets,
             self.species_,
             first,
             unit_length(self.length_unit),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._device import Place, require_apart
+from molkern._device import Place, prepared, require_apart
 from molkern._numbers import real_number, whole_number
 from molkern.representations import _eigenspectrum
 from molkern.representations._base import real_type, require_atoms, unit_length
@@ -218,16 +218,19 @@ class CoulombMatrix(GlobalRepresentation):
         argument: Any,
     ) -> Any:
         """A function of the module for devices, which trusts what the host can check."""
-        numbers, _, offsets, *parameters = self._arguments(structures)
-        _core.check_elements(numbers, structures.positions, offsets, "the Coulomb matrix")
-        if (structures.sizes > self.size_).any():
-            which = int(np.argmax(structures.sizes > self.size_))
-            raise ValueError(
-                f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
-            )
-        result, coincident = function(
-            numbers, positions, offsets, *parameters, argument, place.stream
-        )
+        numbers, host, offsets, *parameters = self._arguments(structures)
+
+        def make() -> Any:
+            _core.check_elements(numbers, host, offsets, "the Coulomb matrix")
+            if (structures.sizes > self.size_).any():
+                which = int(np.argmax(structures.sizes > self.size_))
+                raise ValueError(
+                    f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
+                )
+            return place.module.molecules(numbers, offsets, place.device, place.stream)
+
+        molecules = prepared(place, structures, ("Coulomb matrix", self.size_), make)
+        result, coincident = function(molecules, positions, *parameters, argument, place.stream)
         require_apart(coincident)
         return result
 
