@@ -5,7 +5,11 @@
 // the entries if rows are sorted, each with one inverse square root; a feature is then looked up
 // and written next to those of other threads. Norms cost two multiply-adds a feature, ranks are
 // counted: two comparisons a feature. Derivatives: one slope for each pair of atoms, then 3 n sums
-// of n terms.
+// of n terms. Counted in the machine code for compute capability 9.0, not measured: a sorted
+// molecule of 15 atoms in 23 rows takes some 1100 instructions of a warp, 400 of them for norms and
+// ranks with half of the threads idle. At 4.2 TB/s and 132 x 4 instructions a cycle its row allows
+// 250 in float32 and 500 in float64: instructions bind, to at best a fifth and two fifths of the
+// floor.
 
 #include "cuda/coulomb_parts.hpp"
 #include "cuda/eigenvalues.hpp"

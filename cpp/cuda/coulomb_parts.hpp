@@ -32,7 +32,9 @@ inline Buffer<CoulombPlace> coulomb_places(std::int64_t n, Stream stream) {
 }
 
 MOLKERN_DEVICE inline std::int64_t triangle_index(std::int64_t i, std::int64_t j) noexcept {
-    return i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i;
+    const auto row = static_cast<std::uint32_t>(i > j ? i : j);
+    const auto column = static_cast<std::uint32_t>(i > j ? j : i);
+    return static_cast<std::int64_t>(std::uint64_t{row} * (row + 1) / 2 + column);
 }
 
 struct CoulombAtoms {
@@ -153,12 +155,14 @@ struct CoulombMolecule {
     // The norm of each row of the matrix.
     template <typename Block>
     MOLKERN_DEVICE void norms(Block& block, const CoulombAtoms& atoms) const {
-        block.for_each(atoms.n, [&](std::int64_t i) {
+        const auto n = static_cast<unsigned>(atoms.n);
+        block.for_each(n, [&](std::int64_t row) {
+            const auto i = static_cast<unsigned>(row);
+            const double* entry = atoms.entries + triangle_index(row, 0);
             double total = 0;
-            std::int64_t at = i * (i + 1) / 2;
-            for (std::int64_t j = 0; j < atoms.n; ++j) {
-                total += atoms.entries[at] * atoms.entries[at];
-                at += j < i ? 1 : j + 1;  // along the row, then down the column
+            for (unsigned j = 0; j < n; ++j) {
+                total += *entry * *entry;
+                entry += j < i ? 1 : j + 1;  // along the row, then down the column
             }
             atoms.key[i] = std::sqrt(total);
         });
@@ -167,15 +171,17 @@ struct CoulombMolecule {
     // order = rows by descending key, equal ones as they were.
     template <typename Block>
     MOLKERN_DEVICE void sort(Block& block, const CoulombAtoms& atoms) const {
-        block.for_each(atoms.n, [&](std::int64_t i) {
+        const auto n = static_cast<unsigned>(atoms.n);
+        block.for_each(n, [&](std::int64_t row) {
+            const auto i = static_cast<unsigned>(row);
+            const double mine = atoms.key[i];
             std::int32_t rank = 0;
-            for (std::int64_t j = 0; j < atoms.n; ++j)
-                rank += atoms.key[j] > atoms.key[i] || (atoms.key[j] == atoms.key[i] && j < i);
+            for (unsigned j = 0; j < i; ++j) rank += atoms.key[j] >= mine;
+            for (unsigned j = i + 1; j < n; ++j) rank += atoms.key[j] > mine;
             atoms.rank[i] = rank;
         });
-        block.for_each(atoms.n, [&](std::int64_t i) {
-            atoms.order[atoms.rank[i]] = static_cast<std::int32_t>(i);
-        });
+        block.for_each(
+            n, [&](std::int64_t i) { atoms.order[atoms.rank[i]] = static_cast<std::int32_t>(i); });
     }
 
     // Noise is added to the norms in their sorted order, so that it does not depend on that of the
