@@ -7,7 +7,8 @@ float32 and float64 products with TF32 off) and times our kernels by events on i
 warm-up, median of the repeats. A floor is the larger of two times: bytes of the result at the
 measured write bandwidth, and, of kernel matrices, operations at the measured product rate (a
 multiply-add counts one; an addition takes as long). Operations of representations are not counted.
-The same on all cores of the host, and torch's own way where it has one.
+The same on all cores of the host; of kernels what torch does with the same pairs (the product of
+rows, cdist), of AEVs torchani on the same card where it is installed.
 Without a device (the emulation of the tests) the clock is the host's and the numbers mean nothing.
 """
 
@@ -15,12 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,11 @@ import molkern as mk
 
 Run = Callable[[], Any]
 MEBI = 1 << 20
+
+# Molecules that torchani is given at a time, and its numbers of the elements: H C N O S F Cl.
+ANI_BATCH = 2048
+ANI_SORTED = [1, 6, 7, 8, 9, 16, 17]
+ANI_ORDER = np.array([0, 1, 2, 3, 5, 4, 6])
 
 
 @dataclass
@@ -44,7 +52,7 @@ class Case:
     n_bytes, n_operations : float
         Written, and multiply-adds or additions.
     other : callable or None
-        The same by torch on the device.
+        By torch or torchani on the device.
     """
 
     name: str
@@ -111,30 +119,67 @@ def rates(device: str, size: int, n_bytes: int, repeats: int) -> dict[str, float
     return found
 
 
+def triangle_product(x: torch.Tensor, blocks: int = 16) -> list[torch.Tensor]:
+    """Rows times rows, the lower triangle and little more; a library's way to it."""
+    ends = [round(len(x) * (k + 1) / blocks) for k in range(blocks)]
+    return [x[a:b] @ x[:b].T for a, b in pairwise([0, *ends])]
+
+
 def kernel_cases(device: str, n: int, n_features: int) -> list[Case]:
-    """Gram matrices of random rows, one triangle of pairs."""
-    host = np.random.default_rng(0).normal(size=(n, n_features)).astype(np.float32)
-    there = torch.tensor(host, device=device)
-    pairs = n * (n + 1) / 2
-    work = {"gaussian": pairs * n_features, "laplacian": 2 * pairs * n_features}
-    others = {
-        "gaussian": lambda: there @ there.T,
-        "laplacian": lambda: torch.cdist(there, there, p=1.0),
+    """Gram matrices of random rows: of one set, a triangle of pairs, and of two."""
+    hosts = np.random.default_rng(0).normal(size=(2, n, n_features)).astype(np.float32)
+    x, y = (torch.tensor(rows, device=device) for rows in hosts)
+    sets = {
+        "of one set": ((x,), hosts[:1], n * (n + 1) / 2),
+        "of two sets": ((x, y), hosts, float(n * n)),
     }
     cases = []
-    for name, n_operations in work.items():
-        kernel = partial(getattr(mk.kernels, name), sigma=30.0)
-        cases.append(
-            Case(
-                f"{name} kernel, float32, {n} x {n}, {n_features} features",
-                partial(kernel, there),
-                partial(kernel, host),
-                4.0 * n * n,
-                n_operations,
-                others[name],
+    for kind, (there, here, pairs) in sets.items():
+        product = partial(triangle_product, x) if len(there) == 1 else lambda: x @ y.T
+        others = {"gaussian": (1, product), "laplacian": (2, partial(torch.cdist, x, there[-1], 1))}
+        for name, (of_pair, other) in others.items():
+            kernel = partial(getattr(mk.kernels, name), sigma=30.0)
+            cases.append(
+                Case(
+                    f"{name} kernel {kind}, float32, {n} x {n}, {n_features} features",
+                    partial(kernel, *there),
+                    partial(kernel, *here),
+                    4.0 * n * n,
+                    of_pair * pairs * n_features,
+                    other,
+                )
             )
-        )
     return cases
+
+
+def torchani_run(part: mk.Structures, device: str) -> Run | None:
+    """AEVs of ANI-2x by torchani on the same device, padded to the largest molecule; by its CUDA
+    extension where that is built."""
+    os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
+    try:
+        from torchani.aev import AEVComputer
+    except ImportError:
+        return None
+    strategy = {"strategy": "cuaev"} if device == "cuda" else {}
+    try:
+        computer = AEVComputer.like_2x(**strategy).to(device)
+    except (TypeError, ValueError, RuntimeError):
+        computer = AEVComputer.like_2x().to(device)
+    batches = [padded(part[k : k + ANI_BATCH], device) for k in range(0, len(part), ANI_BATCH)]
+    return lambda: [computer(species, positions) for species, positions in batches]
+
+
+def padded(part: mk.Structures, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """torchani's input: its numbers of the elements, -1 behind the end, and positions, float32."""
+    shape = len(part), int(part.sizes.max())
+    row = np.repeat(np.arange(shape[0]), part.sizes)
+    column = np.arange(part.n_atoms) - part.offsets[row]
+    species = np.full(shape, -1, dtype=np.int64)
+    positions = np.zeros((*shape, 3), dtype=np.float32)
+    species[row, column] = np.searchsorted(ANI_SORTED, part.numbers)
+    species[species >= 0] = ANI_ORDER[species[species >= 0]]
+    positions[row, column] = part.positions
+    return torch.tensor(species, device=device), torch.tensor(positions, device=device)
 
 
 def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> list[Case]:
@@ -145,7 +190,7 @@ def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> 
         "Coulomb matrix, eigenspectrum": mk.CoulombMatrix(permutation="eigenspectrum"),
         "bag of bonds": mk.BagOfBonds(),
         "ACSF": mk.ACSF(r_cut=6.0, g2=[(0.5, r) for r in range(8)], g4=[(0.01, 1.0, 1.0)]),
-        "AEV of ANI-2x": mk.AEV("ani-2x"),
+        "AEV of ANI-2x, float32": mk.AEV("ani-2x", dtype="float32"),
         "SOAP, float32": mk.SOAP(r_cut=5.0, dtype="float32"),
         "SOAP": mk.SOAP(r_cut=5.0),
     }
@@ -166,6 +211,7 @@ def structure_cases(device: str, structures: mk.Structures, most_bytes: int) -> 
                 partial(model.transform, part),
                 float(row * rows[n]),
                 0.0,
+                torchani_run(part, device) if name.startswith("AEV") else None,
             )
         )
     return cases
@@ -212,7 +258,11 @@ def main(arguments: list[str] | None = None) -> None:
     cases += structure_cases(device, molecules, options.megabytes * MEBI)
     rows = [measured(case, found, options.repeats) for case in cases]
     for row in rows:
-        print(f"{row.name}: {row.seconds:.3g} s, {100 * row.share_of_floor:.0f} % of the floor")
+        ratios = f"host {row.seconds_host / row.seconds:.3g} times"
+        if row.seconds_other is not None:
+            ratios += f", other {row.seconds_other / row.seconds:.3g} times"
+        share = 100 * row.share_of_floor
+        print(f"{row.name}: {row.seconds:.3g} s, {share:.0f} % of the floor; {ratios}")
     content = {
         "command": " ".join(["benchmarks/cuda.py", *(arguments or sys.argv[1:])]),
         "devices": mk.cuda.devices(),

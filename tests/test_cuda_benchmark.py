@@ -16,11 +16,11 @@ def test_program(emulated, bench, tmp_path, capsys, structures):
     bench("cuda").main(["--data", str(data), "--out", str(out), *options.split()])
     content = json.loads(out.read_text())
     assert content["devices"] == ["emulation on the host"]
-    assert len(content["rows"]) == 10
+    assert len(content["rows"]) == 12
     for row in content["rows"]:
         assert row["seconds"] > 0
         assert row["share_of_floor"] == pytest.approx(row["floor"] / row["seconds"])
-    assert "laplacian kernel, float32, 40 x 40, 8 features" in capsys.readouterr().out
+    assert "laplacian kernel of one set, float32, 40 x 40, 8 features" in capsys.readouterr().out
 
 
 def test_says_why_without_a_device(bench, tmp_path, capsys, monkeypatch):

@@ -26,6 +26,13 @@ constexpr unsigned most_threads = 256;
 /// Shared memory of a block that forms sums, besides what the launch asks for.
 constexpr std::size_t sum_bytes = most_threads * sizeof(double);
 
+/// Where the rooms of blocks are: in shared memory, or in global memory where that is too small.
+struct InShared {};
+struct InGlobal {
+    char* rooms;
+    std::size_t bytes;  // of one block
+};
+
 #if defined(__CUDACC__)
 
 /// What a thread keeps from one phase to the next.
@@ -37,15 +44,12 @@ struct Local {
 
 extern __shared__ __align__(32) double shared_memory[];
 
-/// Where the room of a block is: in shared memory, or in global memory where that is too small.
-struct InShared {
-    __device__ char* begin() const noexcept { return reinterpret_cast<char*>(shared_memory); }
-};
-struct InGlobal {
-    char* rooms;
-    std::size_t bytes;  // of one block
-    __device__ char* begin() const noexcept { return rooms + blockIdx.x * bytes; }
-};
+__device__ inline char* room_begin(const InShared&) noexcept {
+    return reinterpret_cast<char*>(shared_memory);
+}
+__device__ inline char* room_begin(const InGlobal& room) noexcept {
+    return room.rooms + blockIdx.x * room.bytes;
+}
 
 template <typename Room>
 class DeviceBlock {
@@ -59,7 +63,7 @@ class DeviceBlock {
     /// The next n elements of the room, the contents of which are undefined.
     template <typename T>
     __device__ T* shared(std::size_t n) noexcept {
-        T* here = reinterpret_cast<T*>(room_.begin() + used_);
+        T* here = reinterpret_cast<T*>(room_begin(room_) + used_);
         used_ += (n * sizeof(T) + 15) / 16 * 16;
         return here;
     }
@@ -134,14 +138,14 @@ struct Local {
 
 class HostBlock {
   public:
-    /// Shared memory is filled with NaN: what is read before it was written is seen.
-    HostBlock(std::int64_t index, unsigned n_threads, std::size_t shared_bytes, bool backwards)
+    /// The room is filled with NaN: what is read before it was written is seen.
+    HostBlock(std::int64_t index, unsigned n_threads, void* room, std::size_t bytes, bool backwards)
         : index_(index),
           n_threads_(n_threads),
           backwards_(backwards),
-          bytes_(shared_bytes),
-          memory_(shared_bytes / 8 + 2) {
-        std::memset(memory_.data(), 0xff, 8 * memory_.size());
+          room_(static_cast<char*>(room)),
+          bytes_(bytes) {
+        if (bytes != 0) std::memset(room, 0xff, bytes);
     }
 
     std::int64_t index() const noexcept { return index_; }
@@ -149,7 +153,7 @@ class HostBlock {
 
     template <typename T>
     T* shared(std::size_t n) {
-        T* here = reinterpret_cast<T*>(reinterpret_cast<char*>(memory_.data()) + used_);
+        T* here = reinterpret_cast<T*>(room_ + used_);
         used_ += (n * sizeof(T) + 15) / 16 * 16;
         if (used_ > bytes_)
             throw std::logic_error("a block uses more shared memory than asked for");
@@ -188,8 +192,8 @@ class HostBlock {
     std::int64_t index_;
     unsigned n_threads_;
     bool backwards_;
+    char* room_;
     std::size_t bytes_, used_ = 0;
-    std::vector<double> memory_;
 };
 
 inline void atomic_min(std::int64_t* to, std::int64_t value) noexcept {

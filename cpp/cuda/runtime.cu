@@ -38,9 +38,9 @@ void raise_shared(std::size_t shared_bytes) {
 }
 
 std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes) {
-    constexpr std::size_t most_bytes = std::size_t{1} << 28, most_rooms = 1024;
-    const std::size_t n = std::clamp<std::size_t>(most_bytes / bytes, 1, most_rooms);
-    return std::min(n_blocks, static_cast<std::int64_t>(n));
+    constexpr std::size_t most_bytes = std::size_t{1} << 28;
+    const auto most = static_cast<std::int64_t>(std::max<std::size_t>(most_bytes / bytes, 1));
+    return std::min({n_blocks, most, std::min<std::int64_t>(most_blocks, 1024)});
 }
 
 #if defined(__CUDACC__)

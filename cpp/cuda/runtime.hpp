@@ -110,10 +110,10 @@ bool fits(std::size_t shared_bytes);
 /// Of n_blocks blocks that need `bytes` of global memory each, as many as run at a time.
 std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes);
 
+#if defined(__CUDACC__)
+
 /// Blocks of a launch; more are several launches.
 constexpr std::int64_t most_blocks = std::int64_t{1} << 30;
-
-#if defined(__CUDACC__)
 
 /// Throws unless the call succeeded.
 void check(cudaError_t code, const char* call);
@@ -125,17 +125,64 @@ __global__ void __launch_bounds__(Kernel::n_threads)
     kernel(block);
 }
 
+/// Blocks first .. first + n - 1.
+template <typename Kernel, typename Room>
+void run_some(const Kernel& kernel, std::int64_t first, std::int64_t n, const Room& room,
+              std::size_t shared_bytes, Stream stream) {
+    run<Kernel, Room><<<static_cast<unsigned>(n), Kernel::n_threads, shared_bytes,
+                        static_cast<cudaStream_t>(stream)>>>(kernel, first, room);
+    check(cudaGetLastError(), "a launch");
+}
+
+template <typename Kernel>
+void allow_shared(std::size_t shared_bytes) {
+    // The same for every launch: other threads may be launching this kernel.
+    if (shared_bytes + sum_bytes > 48 * 1024)
+        check(
+            cudaFuncSetAttribute(run<Kernel, InShared>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(most_shared_bytes() - sum_bytes)),
+            "cudaFuncSetAttribute");
+}
+
+#else
+
+/// Few in the emulation, so that tests have several launches.
+constexpr std::int64_t most_blocks = 64;
+
+/// Whether the emulation runs the blocks of a launch and the threads of a phase backwards.
+extern bool backwards;
+
+template <typename Kernel>
+void run_some(const Kernel& kernel, std::int64_t first, std::int64_t n, const InGlobal& room,
+              std::size_t, Stream) {
+    for (std::int64_t k = 0; k < n; ++k) {
+        const std::int64_t b = backwards ? n - 1 - k : k;
+        char* mine = room.rooms + static_cast<std::size_t>(b) * room.bytes;
+        HostBlock block(first + b, Kernel::n_threads, mine, room.bytes, backwards);
+        kernel(block);
+    }
+}
+
+template <typename Kernel>
+void run_some(const Kernel& kernel, std::int64_t first, std::int64_t n, const InShared&,
+              std::size_t shared_bytes, Stream stream) {
+    std::vector<double> rooms(static_cast<std::size_t>(n) * ((shared_bytes + 15) / 16 * 2));
+    const InGlobal there{reinterpret_cast<char*>(rooms.data()), (shared_bytes + 15) / 16 * 16};
+    run_some(kernel, first, n, there, 0, stream);
+}
+
+template <typename Kernel>
+void allow_shared(std::size_t) {}
+
+#endif
+
 /// Blocks 0 .. n_blocks - 1, at most `at_a_time` in a launch.
 template <typename Kernel, typename Room>
 void run_all(const Kernel& kernel, std::int64_t n_blocks, std::int64_t at_a_time, const Room& room,
              std::size_t shared_bytes, Stream stream) {
     for (std::int64_t first = 0; first < n_blocks; first += at_a_time) {
         const std::int64_t left = n_blocks - first;
-        const auto n = static_cast<unsigned>(left < at_a_time ? left : at_a_time);
-        run<Kernel, Room>
-            <<<n, Kernel::n_threads, shared_bytes, static_cast<cudaStream_t>(stream)>>>(
-                kernel, first, room);
-        check(cudaGetLastError(), "a launch");
+        run_some(kernel, first, left < at_a_time ? left : at_a_time, room, shared_bytes, stream);
     }
 }
 
@@ -143,12 +190,7 @@ void run_all(const Kernel& kernel, std::int64_t n_blocks, std::int64_t at_a_time
 template <typename Kernel>
 void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
     if (!fits(shared_bytes)) raise_shared(shared_bytes);
-    // The same for every launch: other threads may be launching this kernel.
-    if (shared_bytes + sum_bytes > 48 * 1024)
-        check(
-            cudaFuncSetAttribute(run<Kernel, InShared>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(most_shared_bytes() - sum_bytes)),
-            "cudaFuncSetAttribute");
+    allow_shared<Kernel>(shared_bytes);
     run_all(kernel, n_blocks, most_blocks, InShared{}, shared_bytes, stream);
 }
 
@@ -165,26 +207,5 @@ void launch_of_any_size(const Kernel& kernel, std::int64_t n_blocks, std::size_t
     const Buffer<char> rooms(at_a_time * static_cast<std::int64_t>(of_block), stream);
     run_all(kernel, n_blocks, at_a_time, InGlobal{rooms.data(), of_block}, 0, stream);
 }
-
-#else
-
-/// Whether the emulation runs the threads of a phase backwards.
-extern bool backwards;
-
-template <typename Kernel>
-void launch_of_any_size(const Kernel& kernel, std::int64_t n_blocks, std::size_t bytes, Stream) {
-    for (std::int64_t b = 0; b < n_blocks; ++b) {
-        HostBlock block(backwards ? n_blocks - 1 - b : b, Kernel::n_threads, bytes, backwards);
-        kernel(block);
-    }
-}
-
-template <typename Kernel>
-void launch(const Kernel& kernel, std::int64_t n_blocks, std::size_t shared_bytes, Stream stream) {
-    if (!fits(shared_bytes)) raise_shared(shared_bytes);
-    launch_of_any_size(kernel, n_blocks, shared_bytes, stream);
-}
-
-#endif
 
 }  // namespace molkern::cuda
