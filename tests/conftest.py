@@ -93,9 +93,29 @@ def emulated_module():
     return cuda_emulation.load()
 
 
+def _emulated(module, order, monkeypatch):
+    monkeypatch.setattr(mk.cuda, "_found", lambda: module)
+    module.run_backwards(order == "backwards")
+    return module
+
+
 @pytest.fixture(params=["forwards", "backwards"])
 def emulated(request, emulated_module, monkeypatch):
     """Devices are emulated; threads of a phase run one after the other, in either order."""
-    monkeypatch.setattr(mk.cuda, "_found", lambda: emulated_module)
-    emulated_module.run_backwards(request.param == "backwards")
-    return emulated_module
+    return _emulated(emulated_module, request.param, monkeypatch)
+
+
+@pytest.fixture
+def cuda_device():
+    """The CUDA module, and a device to run it on."""
+    if why := mk.cuda.reason():
+        pytest.skip(f"no CUDA device can be used: {why}")
+    return mk.cuda.extension()
+
+
+@pytest.fixture(params=["forwards", "backwards", pytest.param("device", marks=pytest.mark.cuda)])
+def cuda_module(request, monkeypatch):
+    """The CUDA module, emulated in either order of threads or on a device."""
+    if request.param == "device":
+        return request.getfixturevalue("cuda_device")
+    return _emulated(request.getfixturevalue("emulated_module"), request.param, monkeypatch)

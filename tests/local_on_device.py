@@ -1,4 +1,4 @@
-"""Checks that all representations of surroundings share on a device, by the emulation of blocks."""
+"""Checks that all representations of surroundings share on a device, emulated or real."""
 
 import numpy as np
 

@@ -85,8 +85,8 @@ def test_arrays_go_to_numpy_and_keep_their_memory(emulated):
     np.testing.assert_array_equal(np.asarray(emulated.upload(values, 0, 0)), values)
 
 
-def test_cuda_array_interface(emulated):
-    interface = emulated.upload(np.zeros((2, 3), np.float32), 0, 0).__cuda_array_interface__
+def test_cuda_array_interface(cuda_module):
+    interface = cuda_module.upload(np.zeros((2, 3), np.float32), 0, 0).__cuda_array_interface__
     address, read_only = interface.pop("data")
     assert address > 0
     assert not read_only
@@ -95,12 +95,12 @@ def test_cuda_array_interface(emulated):
     }  # fmt: skip
 
 
-def test_a_capsule_is_used_once(emulated):
-    array = emulated.upload(np.zeros(3), 0, 0)
+def test_a_capsule_is_used_once(cuda_module):
+    array = cuda_module.upload(np.zeros(3), 0, 0)
     capsule = array.__dlpack__()
-    emulated.imported("X", capsule, 0)
+    cuda_module.imported("X", capsule, 0)
     with pytest.raises(ValueError, match="PyCapsule_GetPointer called with incorrect name"):
-        emulated.imported("X", capsule, 0)
+        cuda_module.imported("X", capsule, 0)
 
 
 def test_what_cannot_be_taken(emulated):

@@ -1,4 +1,4 @@
-"""Atom-centred symmetry functions on a device: against the host, by the emulation of blocks."""
+"""Atom-centred symmetry functions on a device, emulated or real: against the host."""
 
 import numpy as np
 import pytest
@@ -27,19 +27,19 @@ def parameters(request):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("average", [None, "sum", "mean"])
-def test_values(emulated, structures, parameters, average, dtype):
+def test_values(cuda_module, structures, parameters, average, dtype):
     check_values(mk.ACSF(average=average, dtype=dtype, **parameters).fit(structures), structures)
 
 
 @pytest.mark.parametrize("average", [None, "mean"])
-def test_random_ragged_batches(emulated, qm7, average):
+def test_random_ragged_batches(cuda_module, qm7, average):
     batch = ragged(qm7, 7)
     model = mk.ACSF(average=average, **PARAMETERS["all"]).fit(batch)
     check_values(model, batch)
     check_gradient(model, batch)
 
 
-def test_periodic_structures(emulated, parameters):
+def test_periodic_structures(cuda_module, parameters):
     batch = crystals(2)
     model = mk.ACSF(**{**parameters, "r_cut": 3.5}).fit(batch)
     check_values(model, batch)
@@ -47,11 +47,11 @@ def test_periodic_structures(emulated, parameters):
 
 
 @pytest.mark.parametrize("average", [None, "mean"])
-def test_gradient(emulated, structures, parameters, average):
+def test_gradient(cuda_module, structures, parameters, average):
     check_gradient(mk.ACSF(average=average, **parameters).fit(structures), structures)
 
 
-def test_some_centers(emulated, structures):
+def test_some_centers(cuda_module, structures):
     model = mk.ACSF(**PARAMETERS["all"]).fit(structures)
     centers = np.arange(0, structures.n_atoms, 2)
     check_values(model, structures, centers=centers)
@@ -70,7 +70,7 @@ def test_both_orders_of_threads_are_bitwise_equal(emulated_module, monkeypatch, 
         np.testing.assert_array_equal(a, b)
 
 
-def test_nothing_to_do(emulated, structures):
+def test_nothing_to_do(cuda_module, structures):
     model = mk.ACSF(**PARAMETERS["all"]).fit(structures)
     n = model.n_features_out_
     assert model.transform(structures[:0], device="cuda").shape == (0, n)

@@ -1,4 +1,4 @@
-"""Bags of bonds on a device: against those of the host, by the emulation of blocks."""
+"""Bags of bonds on a device, emulated or real: against those of the host."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ RTOL = {"float64": 1e-13, "float32": 2e-7}
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("unit", ["bohr", "angstrom"])
-def test_equal_to_the_host(emulated, structures, unit, dtype):
+def test_equal_to_the_host(cuda_module, structures, unit, dtype):
     model = mk.BagOfBonds(length_unit=unit, dtype=dtype).fit(structures)
     found = model.transform(structures, device="cuda")
     assert found.dtype == dtype
@@ -18,7 +18,7 @@ def test_equal_to_the_host(emulated, structures, unit, dtype):
     np.testing.assert_allclose(found.to_numpy(), expected, rtol=RTOL[dtype], atol=0)
 
 
-def test_random_ragged_batches(emulated, qm7):
+def test_random_ragged_batches(cuda_module, qm7):
     """Bags are larger than the molecules need."""
     model = mk.BagOfBonds().fit(qm7)
     random = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def test_random_ragged_batches(emulated, qm7):
         np.testing.assert_allclose(gradient, model.vjp(batch, gX), rtol=1e-11, atol=1e-12)
 
 
-def test_the_order_of_equal_bonds_is_that_of_the_host(emulated):
+def test_the_order_of_equal_bonds_is_that_of_the_host(cuda_module):
     """Benzene, a square of hydrogen: the gradient goes to the bonds that the host gives it to."""
     angles = np.arange(6) * np.pi / 3
     ring = np.stack([np.cos(angles), np.sin(angles), np.zeros(6)], axis=1)
@@ -46,13 +46,13 @@ def test_the_order_of_equal_bonds_is_that_of_the_host(emulated):
     np.testing.assert_allclose(gradient, model.vjp(batch, gX), rtol=1e-11, atol=1e-12)
 
 
-def test_cotangents_of_the_device_and_of_single_precision(emulated, structures):
+def test_cotangents_of_the_device_and_of_single_precision(cuda_module, structures):
     model = mk.BagOfBonds().fit(structures)
     shape = (len(structures), model.n_features_out_)
     gX = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     expected = model.vjp(structures, gX)
-    moved = emulated.upload(structures.positions, 0, 0)
-    there = emulated.upload(gX, 0, 0)
+    moved = cuda_module.upload(structures.positions, 0, 0)
+    there = cuda_module.upload(gX, 0, 0)
     for options in (
         {"gX": there},
         {"gX": there, "positions": moved},
@@ -62,7 +62,7 @@ def test_cotangents_of_the_device_and_of_single_precision(emulated, structures):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
 
 
-def test_empty_structures_and_batches(emulated):
+def test_empty_structures_and_batches(cuda_module):
     water = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
     batch = mk.Structures.from_arrays([([], np.empty((0, 3))), water, ([8], [[0.0, 0.0, 0.0]])])
     model = mk.BagOfBonds().fit(batch)
@@ -88,7 +88,7 @@ def test_the_order_of_threads_does_not_matter(emulated_module, monkeypatch, stru
         np.testing.assert_array_equal(forwards, backwards)
 
 
-def test_errors(emulated, structures):
+def test_errors(cuda_module, structures):
     model = mk.BagOfBonds().fit(structures)
     shape = (len(structures), model.n_features_out_)
     close = mk.Structures.from_arrays(

@@ -1,4 +1,4 @@
-"""Kernels of atoms on a device: against those of the host, by the emulation of blocks."""
+"""Kernels of atoms on a device, emulated or real: against those of the host."""
 
 import numpy as np
 import pytest
@@ -45,53 +45,53 @@ def compare(module, function, sides, tolerance=1e-12, **options):
 @pytest.mark.parametrize(
     ("function", "options"), [(local.gaussian, GAUSSIAN), (local.polynomial, POLYNOMIAL)]
 )
-def test_matrix_of_one_and_of_two_sets(emulated, function, options, normalize, dtype):
+def test_matrix_of_one_and_of_two_sets(cuda_module, function, options, normalize, dtype):
     """Structures of up to 90 atoms: of one element up to two tiles."""
     first, second = batch([3, 1, 90, 7, 20]), batch([5, 130, 2], elements=(1, 8, 9), seed=1)
     X, Y = rows(first, 11, dtype), rows(second, 11, dtype, 1)
     options = {**options, "normalize": normalize}
-    compare(emulated, function, [(X, first), (Y, second)], TOLERANCE[dtype], **options)
-    found, _ = compare(emulated, function, [(X, first)], TOLERANCE[dtype], **options)
+    compare(cuda_module, function, [(X, first), (Y, second)], TOLERANCE[dtype], **options)
+    found, _ = compare(cuda_module, function, [(X, first)], TOLERANCE[dtype], **options)
     np.testing.assert_array_equal(found, found.T)
     if normalize:
         np.testing.assert_array_equal(np.diag(found), 1)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_more_features_than_are_summed_in_one_chunk(emulated, dtype):
+def test_more_features_than_are_summed_in_one_chunk(cuda_module, dtype):
     structures = batch([4, 9])
     X = rows(structures, 600, dtype)
-    compare(emulated, local.gaussian, [(X, structures)], TOLERANCE[dtype], sigma=25.0)
+    compare(cuda_module, local.gaussian, [(X, structures)], TOLERANCE[dtype], sigma=25.0)
 
 
-def test_blocks_of_many_structures_and_widths(emulated):
+def test_blocks_of_many_structures_and_widths(cuda_module):
     """Blocks of 16 by 16 structures; more widths than a pass takes."""
     first, second = batch(np.arange(250) % 3), batch(1 + np.arange(270) % 2, seed=1)
     X, Y = rows(first, 2), rows(second, 2, seed=1)
-    compare(emulated, local.gaussian, [(X, first), (Y, second)], sigma=np.geomspace(0.3, 9, 17))
+    compare(cuda_module, local.gaussian, [(X, first), (Y, second)], sigma=np.geomspace(0.3, 9, 17))
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_largest_blocks(emulated, symmetric):
+def test_largest_blocks(cuda_module, symmetric):
     """32 by 32 structures; 3 widths of 5 at a time."""
     n = 750 if symmetric else 520
     sides = [(rows(s, 1), s) for s in (batch(np.ones(n, int), elements=(1, 6)),)]
     if not symmetric:
         second = batch(np.ones(n, int), elements=(6, 8), seed=1)
         sides.append((rows(second, 1, seed=1), second))
-    compare(emulated, local.gaussian, sides, sigma=[0.3, 1.0, 2.0, 3.0, 9.0], normalize=True)
+    compare(cuda_module, local.gaussian, sides, sigma=[0.3, 1.0, 2.0, 3.0, 9.0], normalize=True)
 
 
-def test_ragged_batches_of_molecules(emulated, qm7):
+def test_ragged_batches_of_molecules(cuda_module, qm7):
     random = np.random.default_rng(0)
     first, second = (qm7[random.integers(0, len(qm7), n)] for n in (12, 7))
     model = mk.SOAP(r_cut=4.0, n_max=4, l_max=3).fit(qm7)
     sides = [(model.transform(s), s) for s in (first, second)]
-    compare(emulated, local.gaussian, sides, 1e-11, sigma=[1.0, 10.0], normalize=True)
+    compare(cuda_module, local.gaussian, sides, 1e-11, sigma=[1.0, 10.0], normalize=True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_diagonals(emulated, dtype):
+def test_diagonals(cuda_module, dtype):
     structures = batch([3, 0, 70, 7])
     X = rows(structures, 11, dtype)
     for function, options in (
@@ -99,31 +99,31 @@ def test_diagonals(emulated, dtype):
         (local.gaussian_diagonal, {"sigma": [0.5, 3.0]}),
         (local.polynomial_diagonal, POLYNOMIAL),
     ):
-        compare(emulated, function, [(X, structures)], TOLERANCE[dtype], **options)
+        compare(cuda_module, function, [(X, structures)], TOLERANCE[dtype], **options)
 
 
-def test_equal_atoms_have_distance_0(emulated):
+def test_equal_atoms_have_distance_0(cuda_module):
     """Far from the mean of their element, where rounding is large."""
     structures = batch([1, 1, 1], elements=(6,))
     X = rows(structures, 300, "float32")
     X[1] = X[0]
     X[2] += 1000
-    found = local.gaussian(put(emulated, X), structures, sigma=0.01).to_numpy()
+    found = local.gaussian(put(cuda_module, X), structures, sigma=0.01).to_numpy()
     np.testing.assert_array_equal(found, [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
 
 
-def test_no_atoms_no_structures_no_common_elements(emulated):
+def test_no_atoms_no_structures_no_common_elements(cuda_module):
     first, second = batch([2, 0, 3], elements=(1,)), batch([2, 2], elements=(6,))
     X, Y = rows(first, 4), rows(second, 4)
-    compare(emulated, local.gaussian, [(X, first)], **GAUSSIAN)
-    found, _ = compare(emulated, local.gaussian, [(X, first), (Y, second)], **GAUSSIAN)
+    compare(cuda_module, local.gaussian, [(X, first)], **GAUSSIAN)
+    found, _ = compare(cuda_module, local.gaussian, [(X, first), (Y, second)], **GAUSSIAN)
     np.testing.assert_array_equal(found, 0)
-    compare(emulated, local.gaussian, [(X, first), (Y, second)], sigma=[1.0, 2.0])
+    compare(cuda_module, local.gaussian, [(X, first), (Y, second)], sigma=[1.0, 2.0])
     none = [(X[:0], first[:0])]
-    compare(emulated, local.gaussian, none, **GAUSSIAN)
-    compare(emulated, local.gaussian, [(X, first), *none], **GAUSSIAN)
-    compare(emulated, local.gaussian_diagonal, none, **GAUSSIAN)
-    compare(emulated, local.polynomial, [(X[:, :0], first)], **POLYNOMIAL)
+    compare(cuda_module, local.gaussian, none, **GAUSSIAN)
+    compare(cuda_module, local.gaussian, [(X, first), *none], **GAUSSIAN)
+    compare(cuda_module, local.gaussian_diagonal, none, **GAUSSIAN)
+    compare(cuda_module, local.polynomial, [(X[:, :0], first)], **POLYNOMIAL)
 
 
 def test_the_order_of_threads_does_not_matter(emulated_module, monkeypatch):
@@ -136,18 +136,18 @@ def test_the_order_of_threads_does_not_matter(emulated_module, monkeypatch):
     np.testing.assert_array_equal(*results)
 
 
-def test_errors(emulated):
+def test_errors(cuda_module):
     structures = batch([3, 0])
-    X = put(emulated, rows(structures, 4))
+    X = put(cuda_module, rows(structures, 4))
     with pytest.raises(
         ValueError, match=r"X: expected one row for each of 3 atoms .* found 2 rows"
     ):
-        local.gaussian(put(emulated, np.ones((2, 4))), structures, sigma=1.0)
+        local.gaussian(put(cuda_module, np.ones((2, 4))), structures, sigma=1.0)
     with pytest.raises(ValueError, match=r"X: expected two dimensions, found shape \(3,\)"):
-        local.gaussian(put(emulated, np.ones(3)), structures, sigma=1.0)
+        local.gaussian(put(cuda_module, np.ones(3)), structures, sigma=1.0)
     with pytest.raises(ValueError, match=r"Y: expected shape \(any, 4\), found \(3, 5\)"):
-        local.gaussian(X, structures, put(emulated, np.ones((3, 5))), structures, sigma=1.0)
-    single = put(emulated, np.ones((3, 4), np.float32))
+        local.gaussian(X, structures, put(cuda_module, np.ones((3, 5))), structures, sigma=1.0)
+    single = put(cuda_module, np.ones((3, 4), np.float32))
     with pytest.raises(ValueError, match="Y: expected float64 as X is, found float32"):
         local.gaussian(X, structures, single, structures, sigma=1.0)
     with pytest.raises(ValueError, match="Y: expected an array on a device as X is"):

@@ -1,4 +1,4 @@
-"""Neighbours on a device: those of the host, in its order, by the emulation of blocks."""
+"""Neighbours on a device, emulated or real: those of the host, in its order."""
 
 import numpy as np
 import pytest
@@ -59,30 +59,30 @@ def random_structures(seed, sizes, pbc, edge=6.0):
 
 
 @pytest.mark.parametrize("r_cut", [1.5, 4.0])
-def test_molecules(emulated, qm7, r_cut):
+def test_molecules(cuda_module, qm7, r_cut):
     random = np.random.default_rng(1)
     batch = qm7[random.integers(0, len(qm7), 25)]
-    assert check(emulated, batch, r_cut) > 0
-    check(emulated, batch, r_cut, np.sort(random.choice(batch.n_atoms, 30, replace=False)))
+    assert check(cuda_module, batch, r_cut) > 0
+    check(cuda_module, batch, r_cut, np.sort(random.choice(batch.n_atoms, 30, replace=False)))
 
 
-def test_periodic_and_not_in_one_batch(emulated):
+def test_periodic_and_not_in_one_batch(cuda_module):
     pbc = [[1, 1, 1], [0, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]]
     batch = random_structures(2, [9, 12, 7, 15, 0], pbc)
     for r_cut in (2.0, 7.0):
-        assert check(emulated, batch, r_cut) > 0
+        assert check(cuda_module, batch, r_cut) > 0
 
 
-def test_large_structures_in_bins(emulated):
+def test_large_structures_in_bins(cuda_module):
     batch = random_structures(3, [300, 5, 270], [[0, 0, 0], [0, 0, 0], [1, 0, 1]], edge=10.0)
-    assert check(emulated, batch, 3.0) > 1000
+    assert check(cuda_module, batch, 3.0) > 1000
 
 
-def test_no_atoms_and_no_centers(emulated):
+def test_no_atoms_and_no_centers(cuda_module):
     water = mk.Structures.from_arrays([([], np.empty((0, 3))), WATER])
-    assert check(emulated, water, 3.0) == 6
-    assert check(emulated, water, 3.0, np.empty(0, np.int64)) == 0
-    assert check(emulated, water[:0], 3.0) == 0
+    assert check(cuda_module, water, 3.0) == 6
+    assert check(cuda_module, water, 3.0, np.empty(0, np.int64)) == 0
+    assert check(cuda_module, water[:0], 3.0) == 0
 
 
 def test_both_orders_of_threads_are_bitwise_equal(emulated_module):
@@ -96,21 +96,21 @@ def test_both_orders_of_threads_are_bitwise_equal(emulated_module):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e101])
-def test_positions_that_are_no_numbers(emulated, value):
+def test_positions_that_are_no_numbers(cuda_module, value):
     batch = mk.Structures.from_arrays([WATER, WATER, WATER])
     positions = batch.positions.copy()
     positions[5, 1] = value
-    assert found(emulated, batch, 3.0, positions=positions) == (None, 1)
+    assert found(cuda_module, batch, 3.0, positions=positions) == (None, 1)
 
 
-def test_atoms_that_coincide_or_are_too_far_away(emulated):
+def test_atoms_that_coincide_or_are_too_far_away(cuda_module):
     batch = random_structures(5, [4, 6, 5], [[0, 0, 0], [1, 1, 1], [1, 1, 1]])
     positions = batch.positions.copy()
     positions[6] = positions[8] + batch.cells[1, 0] + 1e-4
-    assert found(emulated, batch, 3.0, positions=positions) == (None, 1)
+    assert found(cuda_module, batch, 3.0, positions=positions) == (None, 1)
     # Atoms 6 and 8 are out of sight.
     far = np.array([0, 1])
-    assert found(emulated, batch, 3.0, far, positions)[1] is None
+    assert found(cuda_module, batch, 3.0, far, positions)[1] is None
     positions = batch.positions.copy()
     positions[12, 0] = 1e14
-    assert found(emulated, batch, 3.0, positions=positions) == (None, 2)
+    assert found(cuda_module, batch, 3.0, positions=positions) == (None, 2)

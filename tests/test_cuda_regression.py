@@ -1,4 +1,4 @@
-"""Kernel ridge regression on a device: against that of the host, by the emulation of blocks."""
+"""Kernel ridge regression on a device, emulated or real: against that of the host."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def data():
 
 @pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
 @pytest.mark.parametrize("targets", [0, slice(None)])
-def test_equal_to_the_host(emulated, data, kernel, targets):
+def test_equal_to_the_host(cuda_module, data, kernel, targets):
     X, y = data[0], data[1][:, targets]
     host = KernelRidge(kernel=kernel, sigma=2.0, alpha=1e-6, baseline="mean").fit(X[:40], y[:40])
     there = [torch.tensor(np.ascontiguousarray(a)) for a in (X[:40], y[:40], X[40:])]
@@ -28,7 +28,7 @@ def test_equal_to_the_host(emulated, data, kernel, targets):
     np.testing.assert_allclose(model.dual_coef_.numpy(), host.dual_coef_, rtol=1e-5, atol=1e-5)
 
 
-def test_errors(emulated, data):
+def test_errors(cuda_module, data):
     X, y = map(torch.tensor, data)
     with pytest.raises(ValueError, match='kernel: expected "gaussian" or "laplacian", found'):
         DeviceKernelRidge("linear", sigma=1.0)

@@ -1,4 +1,4 @@
-"""SOAP on a device: against that of the host, by the emulation of blocks."""
+"""SOAP on a device, emulated or real: against that of the host."""
 
 import numpy as np
 import pytest
@@ -59,38 +59,38 @@ def compare(model, structures, **options):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("combination", COMBINATIONS)
-def test_equal_to_the_host(emulated, structures, combination, dtype):
+def test_equal_to_the_host(cuda_module, structures, combination, dtype):
     compare(mk.SOAP(**SMALL, **options_of(combination), dtype=dtype), structures)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("average", AVERAGES[1:])
 @pytest.mark.parametrize("combination", COMBINATIONS[::5])
-def test_averages(emulated, structures, combination, average, dtype):
+def test_averages(cuda_module, structures, combination, average, dtype):
     options = options_of(combination)
     compare(mk.SOAP(**SMALL, **options, average=average, dtype=dtype), structures)
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("f", [None, "cosine"])
-def test_weighting(emulated, structures, weighting, f):
+def test_weighting(cuda_module, structures, weighting, f):
     compare(mk.SOAP(**SMALL, weighting=weighting, cutoff_function=f), structures)
 
 
 @pytest.mark.parametrize("basis", RADIAL_BASES)
 @pytest.mark.parametrize("f", [None, *CUTOFF_FUNCTIONS])
-def test_radial_bases_and_cutoffs(emulated, structures, basis, f):
+def test_radial_bases_and_cutoffs(cuda_module, structures, basis, f):
     compare(mk.SOAP(n_max=5, l_max=4, radial_basis=basis, cutoff_function=f), structures)
 
 
 @pytest.mark.parametrize(("n_max", "l_max"), [(1, 0), (9, 1), (2, 10)])
-def test_sizes(emulated, structures, n_max, l_max):
+def test_sizes(cuda_module, structures, n_max, l_max):
     """Of this basis, since many functions of Gaussian type enlarge roundings."""
     compare(mk.SOAP(n_max=n_max, l_max=l_max, radial_basis="polynomial"), structures)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
-def test_random_ragged_batches(emulated, qm7, average):
+def test_random_ragged_batches(cuda_module, qm7, average):
     random = np.random.default_rng(0)
     batch = qm7[random.integers(0, len(qm7), 6)]
     compare(mk.SOAP(average=average, dtype="float32"), batch)
@@ -98,21 +98,21 @@ def test_random_ragged_batches(emulated, qm7, average):
 
 
 @pytest.mark.parametrize("average", AVERAGES)
-def test_periodic(emulated, crystals, average):
+def test_periodic(cuda_module, crystals, average):
     """Also of centres with more neighbours of a species than are tabulated at a time."""
     compare(mk.SOAP(**SMALL, average=average), crystals)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("normalize", [False, True])
-def test_some_centers(emulated, structures, average, normalize):
+def test_some_centers(cuda_module, structures, average, normalize):
     model = mk.SOAP(**SMALL, average=average, normalize=normalize)
     compare(model, structures, centers=[0, 2, 3, 5])
 
 
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("normalize", [False, True])
-def test_a_large_structure_among_small_ones(emulated, molecules, average, normalize):
+def test_a_large_structure_among_small_ones(cuda_module, molecules, average, normalize):
     """It is summed in several chunks, and has a piece of its own."""
     random = np.random.default_rng(3)
     cloud = 2.5 * np.stack(np.unravel_index(np.arange(150), (5, 5, 6)), axis=1)
@@ -123,7 +123,7 @@ def test_a_large_structure_among_small_ones(emulated, molecules, average, normal
 
 
 @pytest.mark.parametrize("average", AVERAGES)
-def test_empty_structures_and_batches(emulated, molecules, average):
+def test_empty_structures_and_batches(cuda_module, molecules, average):
     nothing = ([], np.empty((0, 3)))
     batch = mk.Structures.from_arrays([nothing, molecules[0], nothing, ([6], np.zeros((1, 3)))])
     model = mk.SOAP(**SMALL, average=average)
@@ -150,7 +150,7 @@ def test_sums_too_many_for_shared_memory(emulated, molecules, average):
     compare(mk.SOAP(**parameters), mk.Structures.from_arrays([molecules[0], molecules[4]]))
 
 
-def test_species_that_are_not_there(emulated, molecules):
+def test_species_that_are_not_there(cuda_module, molecules):
     """Blocks of features are zero, in memory that was NaN."""
     model = mk.SOAP(species=["H", "C", "O", "S"], **SMALL).fit([molecules[0]])
     found = model.transform([molecules[0]], device="cuda").to_numpy()
@@ -172,17 +172,17 @@ def test_the_order_of_threads_does_not_matter(emulated_module, monkeypatch, crys
         np.testing.assert_array_equal(one, other)
 
 
-def test_arrays_on_the_device_come_first(emulated, structures):
+def test_arrays_on_the_device_come_first(cuda_module, structures):
     model = mk.SOAP(**SMALL).fit(structures)
     doubled = mk.Structures(structures.numbers, 2 * structures.positions, structures.offsets)
-    moved = emulated.upload(doubled.positions, 0, 0)
+    moved = cuda_module.upload(doubled.positions, 0, 0)
     close(model.transform(structures, positions=moved).to_numpy(), model.transform(doubled))
     gX = np.random.default_rng(2).normal(size=model.transform(doubled).shape)
-    found = model.vjp(structures, emulated.upload(gX, 0, 0), positions=moved).to_numpy()
+    found = model.vjp(structures, cuda_module.upload(gX, 0, 0), positions=moved).to_numpy()
     close(found, model.vjp(doubled, gX))
 
 
-def test_errors(emulated, structures):
+def test_errors(cuda_module, structures):
     model = mk.SOAP(**SMALL).fit(structures)
     close_ones = mk.Structures.from_arrays(
         [([1, 1], [[0, 0, 0], [0, 0, 1]]), ([1, 1], np.zeros((2, 3)))]
