@@ -8,33 +8,49 @@ from typing import Any, Self
 from molkern import kernels
 from molkern._device import library_of
 from molkern._errors import NotFittedError
+from molkern._kernel_inputs import check_polynomial
 from molkern._numbers import real_number
+from molkern.structures import Structures, as_structures
 
 __all__ = ["DeviceKernelRidge"]
 
-_KERNELS = {"gaussian": kernels.gaussian, "laplacian": kernels.laplacian}
+_OF_ROWS = {"gaussian": kernels.gaussian, "laplacian": kernels.laplacian}
+_OF_ATOMS = {
+    "local.gaussian": kernels.local.gaussian,
+    "local.polynomial": kernels.local.polynomial,
+}
 
 
 class DeviceKernelRidge:
     r"""Kernel ridge regression that stays on the device of its arrays.
 
     The kernel matrix is computed by molkern, the Cholesky factorisation and the solution by the
-    library of the arrays (torch, CuPy or JAX): nothing goes through the host. The mean of the
-    training labels is subtracted before the fit and added to predictions. `KernelRidge` chooses
-    ``sigma`` and ``alpha`` by cross-validation, on the host.
+    library of the arrays (torch, CuPy or JAX): no array goes through the host, but for one number
+    of each structure where ``normalize`` is set. The mean of the training labels is subtracted
+    before the fit and added to predictions. `KernelRidge` chooses ``sigma`` and ``alpha`` by
+    cross-validation, on the host.
 
     Parameters
     ----------
-    kernel : {"gaussian", "laplacian"}, default="gaussian"
+    kernel : {"gaussian", "laplacian", "local.gaussian", "local.polynomial"}, default="gaussian"
+        Local kernels are sums over pairs of atoms of equal element (`molkern.kernels.local`): X
+        then has one row for each atom of ``structures``.
     sigma : float
-        Width, > 0, in the unit of the features.
+        Width, > 0, in the unit of the features; a polynomial has none.
     alpha : float, default=1e-9
         Added to the diagonal, >= 0.
+    normalize : bool, default=False
+        Divide a local kernel by :math:`\sqrt{K_{AA} K_{BB}}`. The others are 1 there.
+    degree : int, default=2
+        Power of a polynomial, 1 or more.
+    scale, offset : float, default=1.0 and 0.0
+        Of a polynomial: > 0 and >= 0.
 
     Attributes
     ----------
     dual_coef_ : array of shape (n,) or (n, n_targets)
     mean_ : array
+    X_fit_ : array of shape (n, n_features), or (n_atoms, n_features) for a local kernel
 
     Examples
     --------
@@ -42,23 +58,46 @@ class DeviceKernelRidge:
 
         model = DeviceKernelRidge(sigma=40.0).fit(X[:1000], y[:1000])
         model.predict(X[1000:])
+
+    and with features of atoms::
+
+        model = DeviceKernelRidge("local.gaussian", sigma=2.0).fit(X, y, structures=train)
+        model.predict(X_test, structures=test)
     """
 
-    def __init__(self, kernel: str = "gaussian", *, sigma: float, alpha: float = 1e-9) -> None:
-        if kernel not in _KERNELS:
-            raise ValueError(f'kernel: expected "gaussian" or "laplacian", found {kernel!r}')
-        self.kernel = kernel
-        self.sigma = real_number("sigma", sigma, 0, above=True)
-        self.alpha = real_number("alpha", alpha, 0)
+    def __init__(
+        self,
+        kernel: str = "gaussian",
+        *,
+        sigma: float | None = None,
+        alpha: float = 1e-9,
+        normalize: bool = False,
+        degree: int = 2,
+        scale: float = 1.0,
+        offset: float = 0.0,
+    ) -> None:
+        names = (*_OF_ROWS, *_OF_ATOMS)
+        if kernel not in names:
+            raise ValueError(f"kernel: expected one of {names}, found {kernel!r}")
+        if kernel == "local.polynomial":
+            check_polynomial(degree, scale, offset)
+        else:
+            sigma = real_number("sigma", sigma, 0, above=True)
+        self.kernel, self.sigma, self.alpha = kernel, sigma, real_number("alpha", alpha, 0)
+        self.normalize = normalize
+        self.degree, self.scale, self.offset = degree, scale, offset
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, structures: Any = None) -> Self:
         """Solve for the coefficients.
 
         Parameters
         ----------
-        X : array of shape (n, n_features), float32 or float64, C-contiguous
+        X : array of shape (n, n_features), or (n_atoms, n_features) for a local kernel
+            float32 or float64, C-contiguous.
         y : array of shape (n,) or (n, n_targets)
             On the same device, of the same library and type.
+        structures : Structures, list of ase.Atoms or of (numbers, positions), optional
+            The n structures; needed for local kernels. They stay on the host.
 
         Raises
         ------
@@ -72,26 +111,59 @@ class DeviceKernelRidge:
         Cost: the kernel matrix, n² numbers of memory twice, and n³ / 3 multiply-adds.
         """
         library = _library("X", X)
-        if _library("y", y) is not library or len(y) != len(X):
+        batch = self._structures(structures, "fit")
+        n, there = (len(X), "X has") if batch is None else (len(batch), "there are structures")
+        if n == 0:
+            raise ValueError("X: expected at least one structure to learn from, found none")
+        if _library("y", y) is not library or len(y) != n:
             raise ValueError(
-                f"y: expected {len(X)} rows of {library.__name__} as X has, found {len(y)} of "
+                f"y: expected {n} rows of {library.__name__} as {there}, found {len(y)} of "
                 f"{type(y).__module__}"
             )
         self.mean_ = y.mean(0)
-        matrix: Any = _KERNELS[self.kernel](X, sigma=self.sigma)
-        matrix = matrix + self.alpha * library.eye(len(X), **_like(matrix))
-        self.dual_coef_ = _solved(library, matrix, (y - self.mean_).reshape(len(X), -1))
+        matrix = self._matrix(X, batch)
+        matrix = matrix + self.alpha * library.eye(n, **_like(matrix))
+        self.dual_coef_ = _solved(library, matrix, (y - self.mean_).reshape(n, -1))
         self.dual_coef_ = self.dual_coef_.reshape(y.shape)
-        self.X_fit_ = X
+        self.X_fit_, self._structures_fit = X, batch
         return self
 
-    def predict(self, X: Any) -> Any:
-        """Predictions, an array of shape (m,) or (m, n_targets) where X is."""
+    def predict(self, X: Any, structures: Any = None) -> Any:
+        """Predictions, an array of shape (m,) or (m, n_targets) where X is.
+
+        ``structures`` as in `fit`. To a local kernel atoms of an element that the training set
+        lacks add nothing.
+        """
         if not hasattr(self, "dual_coef_"):
             raise NotFittedError("DeviceKernelRidge is not fitted: call fit first")
-        return (
-            _KERNELS[self.kernel](X, self.X_fit_, sigma=self.sigma) @ self.dual_coef_ + self.mean_
-        )
+        _library("X", X)
+        batch, n_features = self._structures(structures, "predict"), self.X_fit_.shape[1]
+        if X.shape[1:] != (n_features,):
+            raise ValueError(
+                f"X: expected shape (any, {n_features}) as in fit, found {tuple(X.shape)}"
+            )
+        if X.dtype != self.X_fit_.dtype:
+            raise TypeError(f"X: expected {self.X_fit_.dtype} as in fit, found {X.dtype}")
+        cross = self._matrix(X, batch, self.X_fit_, self._structures_fit)
+        return cross @ self.dual_coef_ + self.mean_
+
+    def _structures(self, structures: Any, method: str) -> Structures | None:
+        """Those that go with the features of atoms; None for kernels of rows."""
+        if self.kernel in _OF_ROWS:
+            return None
+        if structures is None:
+            raise ValueError(f'kernel="{self.kernel}": {method} needs structures=, found None')
+        return as_structures(structures)
+
+    def _matrix(self, X: Any, batch: Any, Y: Any = None, batch_Y: Any = None) -> Any:
+        """The kernel matrix, in the library of X; see `molkern.kernels`."""
+        function: Any = (_OF_ROWS | _OF_ATOMS)[self.kernel]
+        if self.kernel in _OF_ROWS:
+            return function(X, Y, sigma=self.sigma)
+        own: dict[str, Any] = {"sigma": self.sigma}
+        if self.kernel == "local.polynomial":
+            own = {"degree": self.degree, "scale": self.scale, "offset": self.offset}
+        return function(X, batch, Y, batch_Y, normalize=self.normalize, **own)
 
 
 def _library(name: str, array: Any) -> Any:
