@@ -133,6 +133,13 @@ class DeviceKernelRidge:
 
         ``structures`` as in `fit`. To a local kernel atoms of an element that the training set
         lacks add nothing.
+
+        Raises
+        ------
+        ValueError
+            Before `fit`, for another number of features, or without structures that are needed.
+        TypeError
+            For arrays of no known library, or of another type than in `fit`.
         """
         if not hasattr(self, "dual_coef_"):
             raise NotFittedError("DeviceKernelRidge is not fitted: call fit first")
