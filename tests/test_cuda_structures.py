@@ -26,11 +26,11 @@ def batch(qm7):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_equal_to_the_host(emulated, batch, name):
+def test_equal_to_the_host(cuda_module, batch, name):
     model = MODELS[name]().fit(batch)
     there = mk.cuda.to_device(batch)
     moved = mk.Structures(batch.numbers, 1.1 * batch.positions, batch.offsets)
-    positions = emulated.upload(moved.positions, 0, 0)
+    positions = cuda_module.upload(moved.positions, 0, 0)
     expected, at_moved = model.transform(batch), model.transform(moved)
     gX = np.random.default_rng(1).normal(size=expected.shape)
     for _ in range(2):
@@ -50,16 +50,16 @@ def test_equal_to_the_host(emulated, batch, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_checked_and_copied_once(emulated, batch, name, monkeypatch):
+def test_checked_and_copied_once(cuda_module, batch, name, monkeypatch):
     model, calls = MODELS[name]().fit(batch), []
     for function in ("molecules", "surroundings", "upload"):
-        make = getattr(emulated, function)
+        make = getattr(cuda_module, function)
 
         def counted(*arguments, make=make, function=function):
             calls.append(function)
             return make(*arguments)
 
-        monkeypatch.setattr(emulated, function, counted)
+        monkeypatch.setattr(cuda_module, function, counted)
     there = mk.cuda.to_device(batch, "cuda:0")
     assert calls == []
     for _ in range(3):
@@ -70,7 +70,7 @@ def test_checked_and_copied_once(emulated, batch, name, monkeypatch):
     assert len(calls) == 8
 
 
-def test_centers_and_strain(emulated):
+def test_centers_and_strain(cuda_module):
     batch = crystals(3)
     model = mk.ACSF(g2=[(0.5, 0.0)], g4=[(0.05, 1.0, 1.0)]).fit(batch)
     there, centers = mk.cuda.to_device(batch), [0, 4, 9]
@@ -86,7 +86,7 @@ def test_centers_and_strain(emulated):
             close(one.to_numpy(), other)
 
 
-def test_wrong_structures_are_wrong_every_time(emulated, batch):
+def test_wrong_structures_are_wrong_every_time(cuda_module, batch):
     there = mk.cuda.to_device(batch)
     hydrogen = mk.Structures.from_arrays([([1, 1], [[0, 0, 0], [0, 0, 0.8]])])
     for _ in range(2):
@@ -98,11 +98,11 @@ def test_wrong_structures_are_wrong_every_time(emulated, batch):
             mk.BagOfBonds().fit(hydrogen).transform(there)
         with pytest.raises(ValueError, match=r"positions: expected shape \(\d+, 3\), found"):
             mk.CoulombMatrix(size=30).fit(batch).transform(
-                there, positions=emulated.upload(np.zeros((2, 3)), 0, 0)
+                there, positions=cuda_module.upload(np.zeros((2, 3)), 0, 0)
             )
 
 
-def test_they_are_structures(emulated, batch):
+def test_they_are_structures(cuda_module, batch):
     there = mk.cuda.to_device(batch)
     assert there == batch
     assert there.device == 0
@@ -118,7 +118,7 @@ def test_they_are_structures(emulated, batch):
     np.testing.assert_array_equal(model.jacobian(there).values, model.jacobian(batch).values)
 
 
-def test_only_the_latest_preparations_stay(emulated, batch):
+def test_only_the_latest_preparations_stay(cuda_module, batch):
     there = mk.cuda.to_device(batch)
     for k in range(40):
         model = mk.CoulombMatrix(size=30 + k).fit(batch)
