@@ -162,31 +162,31 @@ struct VjpKernel {
 }  // namespace
 
 template <typename Real>
-std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& p, std::int64_t largest,
-                         Real* out, Stream stream) {
+std::size_t bag_of_bonds(const DeviceMolecules& of, const BagParameters& p, Real* out,
+                         Stream stream) {
     return first_coincident(stream, [&](std::int64_t* flag) {
-        launch_of_any_size(ValuesKernel<Real>{{molecules, p, largest, flag}, out},
-                           static_cast<std::int64_t>(molecules.n_molecules),
-                           shared_bytes(largest, 1), stream);
+        launch_of_any_size(ValuesKernel<Real>{{of.molecules, p, of.largest, flag}, out},
+                           static_cast<std::int64_t>(of.molecules.n_molecules),
+                           shared_bytes(of.largest, 1), stream);
     });
 }
 
 template <typename Real>
-std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& p,
-                             std::int64_t largest, const Real* cotangent, double* gradient,
-                             Stream stream) {
+std::size_t bag_of_bonds_vjp(const DeviceMolecules& of, const BagParameters& p,
+                             const Real* cotangent, double* gradient, Stream stream) {
     return first_coincident(stream, [&](std::int64_t* flag) {
-        launch_of_any_size(VjpKernel<Real>{{molecules, p, largest, flag}, cotangent, gradient},
-                           static_cast<std::int64_t>(molecules.n_molecules),
-                           shared_bytes(largest, 2), stream);
+        launch_of_any_size(
+            VjpKernel<Real>{{of.molecules, p, of.largest, flag}, cotangent, gradient},
+            static_cast<std::int64_t>(of.molecules.n_molecules), shared_bytes(of.largest, 2),
+            stream);
     });
 }
 
-#define MOLKERN_INSTANTIATE(Real)                                                                 \
-    template std::size_t bag_of_bonds<Real>(const Molecules&, const BagParameters&, std::int64_t, \
-                                            Real*, Stream);                                       \
-    template std::size_t bag_of_bonds_vjp<Real>(const Molecules&, const BagParameters&,           \
-                                                std::int64_t, const Real*, double*, Stream);
+#define MOLKERN_INSTANTIATE(Real)                                                                \
+    template std::size_t bag_of_bonds<Real>(const DeviceMolecules&, const BagParameters&, Real*, \
+                                            Stream);                                             \
+    template std::size_t bag_of_bonds_vjp<Real>(const DeviceMolecules&, const BagParameters&,    \
+                                                const Real*, double*, Stream);
 MOLKERN_INSTANTIATE(float)
 MOLKERN_INSTANTIATE(double)
 #undef MOLKERN_INSTANTIATE

@@ -22,13 +22,17 @@ constexpr int most_sweeps = 40;  // 7 are usual
 
 // The rows that rotation k of a round turns. One row stays, the others go round.
 struct RowPair {
-    std::int64_t a, b;
+    std::int32_t a, b;
 };
 
-MOLKERN_DEVICE inline RowPair rows_of(std::int64_t k, std::int64_t round, std::int64_t m) noexcept {
-    const std::int64_t ring = m - 1;
+MOLKERN_DEVICE inline RowPair rows_of(std::int32_t k, std::int32_t round, std::int32_t m) noexcept {
+    const std::int32_t ring = m - 1, up = round + k, down = round - k;
     if (k == 0) return {round, ring};
-    return {(round + k) % ring, (round + ring - k) % ring};
+    return {up < ring ? up : up - ring, down < 0 ? down + ring : down};
+}
+
+MOLKERN_DEVICE inline std::int32_t narrow(std::int64_t k) noexcept {
+    return static_cast<std::int32_t>(k);
 }
 
 // A matrix that is turned until it is diagonal.
@@ -37,13 +41,13 @@ MOLKERN_DEVICE inline RowPair rows_of(std::int64_t k, std::int64_t round, std::i
 // vectors        [m, m]            its eigenvectors, one behind the other, or null
 // cosine, sine   [m / 2]           of the rotations of a round
 struct Jacobi {
-    std::int64_t n, m;
+    std::int32_t n, m;
     double *matrix, *vectors, *cosine, *sine;
 
     template <typename Block>
     MOLKERN_DEVICE Jacobi(Block& block, std::int64_t n_atoms, std::int64_t largest,
                           bool with_vectors)
-        : n(n_atoms), m(n + n % 2) {
+        : n(narrow(n_atoms)), m(n + n % 2) {
         const auto most = static_cast<std::size_t>(largest + largest % 2);
         matrix = block.template shared<double>(most * (most + 1) / 2);
         cosine = block.template shared<double>(most / 2);
@@ -59,22 +63,24 @@ struct Jacobi {
 
     // An empty row more where there is no pair.
     template <typename Block>
-    MOLKERN_DEVICE void fill(Block& block, const CoulombMolecule& molecule,
+    MOLKERN_DEVICE void fill(Block& block, const CoulombMolecules& molecule,
                              const CoulombAtoms& atoms) const {
         block.for_each(m * (m + 1) / 2, [&](std::int64_t k) {
             const TrianglePlace place = triangle_place(k);
             const bool there = place.row < n;
-            matrix[k] = there ? molecule.entry(block, atoms, place.row, place.column) : 0;
+            matrix[k] =
+                there ? molecule.entry(block, atoms, 0, 0, narrow(place.row), narrow(place.column))
+                      : 0;
         });
         if (vectors != nullptr)
-            block.for_each(m * m, [&](std::int64_t k) { vectors[k] = k / m == k % m ? 1 : 0; });
+            block.for_each(m * m, [&](std::int64_t k) { vectors[k] = k % (m + 1) == 0 ? 1 : 0; });
     }
 
     // Angles that make the elements of the rotations zero, and what they do to their own rows.
     template <typename Block>
-    MOLKERN_DEVICE void turn(Block& block, std::int64_t round) const {
+    MOLKERN_DEVICE void turn(Block& block, std::int32_t round) const {
         block.for_each(m / 2, [&](std::int64_t k) {
-            const RowPair rows = rows_of(k, round, m);
+            const RowPair rows = rows_of(narrow(k), round, m);
             double& a = matrix[triangle_index(rows.a, rows.a)];
             double& b = matrix[triangle_index(rows.b, rows.b)];
             double& off = matrix[triangle_index(rows.a, rows.b)];
@@ -95,10 +101,11 @@ struct Jacobi {
 
     // The elements in which the rows of two rotations meet.
     template <typename Block>
-    MOLKERN_DEVICE void rotate(Block& block, std::int64_t round) const {
+    MOLKERN_DEVICE void rotate(Block& block, std::int32_t round) const {
         block.for_each(n_pairs(m / 2), [&](std::int64_t e) {
             const TrianglePlace pair = pair_place(e);
-            const RowPair x = rows_of(pair.row, round, m), y = rows_of(pair.column, round, m);
+            const RowPair x = rows_of(narrow(pair.row), round, m),
+                          y = rows_of(narrow(pair.column), round, m);
             double& aa = matrix[triangle_index(x.a, y.a)];
             double& ab = matrix[triangle_index(x.a, y.b)];
             double& ba = matrix[triangle_index(x.b, y.a)];
@@ -115,9 +122,9 @@ struct Jacobi {
     }
 
     template <typename Block>
-    MOLKERN_DEVICE void rotate_vectors(Block& block, std::int64_t round) const {
+    MOLKERN_DEVICE void rotate_vectors(Block& block, std::int32_t round) const {
         block.for_each(m / 2 * m, [&](std::int64_t e) {
-            const std::int64_t k = e / m, i = e % m;
+            const std::int32_t k = narrow(e) / m, i = narrow(e) % m;
             const RowPair rows = rows_of(k, round, m);
             double &a = vectors[rows.a * m + i], &b = vectors[rows.b * m + i];
             const double turned = cosine[k] * a - sine[k] * b;
@@ -138,7 +145,7 @@ struct Jacobi {
         double off = squares(false);
         const double least = 0x1p-106 * (squares(true) + 2 * off);
         for (int sweep = 0; sweep < most_sweeps && off > least; ++sweep) {
-            for (std::int64_t round = 0; round < m - 1; ++round) {
+            for (std::int32_t round = 0; round < m - 1; ++round) {
                 turn(block, round);
                 rotate(block, round);
                 if (vectors != nullptr) rotate_vectors(block, round);
@@ -152,7 +159,7 @@ struct Jacobi {
     template <typename Block>
     MOLKERN_DEVICE void sort(Block& block, bool good, double* value, std::int32_t* rank) const {
         block.for_each(n, [&](std::int64_t i) {
-            value[i] = good ? matrix[triangle_index(i, i)] : std::nan("");
+            value[i] = good ? matrix[triangle_index(narrow(i), narrow(i))] : std::nan("");
         });
         block.for_each(n, [&](std::int64_t i) {
             const double mine = std::fabs(value[i]);
@@ -169,7 +176,7 @@ template <typename Real>
 struct EigenvaluesKernel {
     static constexpr unsigned n_threads = 64;
 
-    CoulombMolecule molecule;
+    CoulombMolecules molecule;
     Real* out;
 
     template <typename Block>
@@ -191,7 +198,7 @@ template <typename Real>
 struct EigenvaluesVjpKernel {
     static constexpr unsigned n_threads = 64;
 
-    CoulombMolecule molecule;
+    CoulombMolecules molecule;
     const Real* cotangent;
     double* gradient;
 
@@ -226,36 +233,46 @@ struct EigenvaluesVjpKernel {
     }
 };
 
+// Numbers of elements are of 32 bits.
+void require_rows(std::int64_t n) {
+    constexpr std::int64_t most = 40000;
+    if (n > most)
+        throw Error("eigenvalues of more than " + std::to_string(most) + " atoms (found " +
+                    std::to_string(n) + "): use the host");
+}
+
 }  // namespace
 
 template <typename Real>
-std::size_t eigenspectra(const Molecules& molecules, const CoulombParameters& p,
-                         std::int64_t largest, Real* out, Stream stream) {
+std::size_t eigenspectra(const DeviceMolecules& of, const CoulombParameters& p, Real* out,
+                         Stream stream) {
+    require_rows(of.largest);
     return first_coincident(stream, [&](std::int64_t* flag) {
-        const CoulombMolecule molecule{molecules, p, largest, nullptr, flag};
+        const CoulombMolecules molecule{of.molecules, p, of.largest, 1, nullptr, flag};
         launch_of_any_size(EigenvaluesKernel<Real>{molecule, out},
-                           static_cast<std::int64_t>(molecules.n_molecules),
-                           molecule.shared_bytes() + Jacobi::shared_bytes(largest, false), stream);
+                           static_cast<std::int64_t>(of.molecules.n_molecules),
+                           molecule.shared_bytes() + Jacobi::shared_bytes(of.largest, false),
+                           stream);
     });
 }
 
 template <typename Real>
-std::size_t eigenspectra_vjp(const Molecules& molecules, const CoulombParameters& p,
-                             std::int64_t largest, const Real* cotangent, double* gradient,
-                             Stream stream) {
+std::size_t eigenspectra_vjp(const DeviceMolecules& of, const CoulombParameters& p,
+                             const Real* cotangent, double* gradient, Stream stream) {
+    require_rows(of.largest);
     return first_coincident(stream, [&](std::int64_t* flag) {
         const EigenvaluesVjpKernel<Real> kernel{
-            {molecules, p, largest, nullptr, flag}, cotangent, gradient};
-        launch_of_any_size(kernel, static_cast<std::int64_t>(molecules.n_molecules),
+            {of.molecules, p, of.largest, 1, nullptr, flag}, cotangent, gradient};
+        launch_of_any_size(kernel, static_cast<std::int64_t>(of.molecules.n_molecules),
                            kernel.shared_bytes(), stream);
     });
 }
 
-#define MOLKERN_INSTANTIATE(Real)                                                           \
-    template std::size_t eigenspectra<Real>(const Molecules&, const CoulombParameters&,     \
-                                            std::int64_t, Real*, Stream);                   \
-    template std::size_t eigenspectra_vjp<Real>(const Molecules&, const CoulombParameters&, \
-                                                std::int64_t, const Real*, double*, Stream);
+#define MOLKERN_INSTANTIATE(Real)                                                                 \
+    template std::size_t eigenspectra<Real>(const DeviceMolecules&, const CoulombParameters&,     \
+                                            Real*, Stream);                                       \
+    template std::size_t eigenspectra_vjp<Real>(const DeviceMolecules&, const CoulombParameters&, \
+                                                const Real*, double*, Stream);
 MOLKERN_INSTANTIATE(float)
 MOLKERN_INSTANTIATE(double)
 #undef MOLKERN_INSTANTIATE

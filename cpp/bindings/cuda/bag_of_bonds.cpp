@@ -45,7 +45,7 @@ py::tuple bag_of_bonds(const MoleculesOnDevice& of, const DeviceArray& positions
     const std::size_t bad =
         with_bags(of, species, first, unit_length, stream, [&](const BagParameters& p) {
             const auto run = [&](auto* to) {
-                return cuda::bag_of_bonds(of.at(positions), p, of.largest, to, stream);
+                return cuda::bag_of_bonds(of.at(positions), p, to, stream);
             };
             return single ? run(out.as<float>()) : run(out.as<double>());
         });
@@ -63,8 +63,8 @@ py::tuple bag_of_bonds_vjp(const MoleculesOnDevice& of, const DeviceArray& posit
     const std::size_t bad =
         with_bags(of, species, first, unit_length, stream, [&](const BagParameters& p) {
             const auto run = [&](const auto* g) {
-                return cuda::bag_of_bonds_vjp(of.at(positions), p, of.largest, g,
-                                              gradient.as<double>(), stream);
+                return cuda::bag_of_bonds_vjp(of.at(positions), p, g, gradient.as<double>(),
+                                              stream);
             };
             return cotangent.item_bytes() == 4 ? run(cotangent.as<const float>())
                                                : run(cotangent.as<const double>());

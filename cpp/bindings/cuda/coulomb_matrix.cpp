@@ -44,7 +44,7 @@ py::tuple coulomb_matrix(const MoleculesOnDevice& of, const DeviceArray& positio
     const std::size_t bad =
         with_parameters(of, parameters, noise, stream, [&](const CoulombParameters& p) {
             const auto run = [&](auto* to) {
-                return cuda::coulomb_matrix(of.at(positions), p, of.largest, to, stream);
+                return cuda::coulomb_matrix(of.at(positions), p, to, stream);
             };
             return single ? run(out.as<float>()) : run(out.as<double>());
         });
@@ -65,8 +65,8 @@ py::tuple coulomb_matrix_vjp(const MoleculesOnDevice& of, const DeviceArray& pos
     const std::size_t bad =
         with_parameters(of, parameters, noise, stream, [&](const CoulombParameters& p) {
             const auto run = [&](const auto* g) {
-                return cuda::coulomb_matrix_vjp(of.at(positions), p, of.largest, g,
-                                                gradient.as<double>(), stream);
+                return cuda::coulomb_matrix_vjp(of.at(positions), p, g, gradient.as<double>(),
+                                                stream);
             };
             return cotangent.item_bytes() == 4 ? run(cotangent.as<const float>())
                                                : run(cotangent.as<const double>());

@@ -5,7 +5,7 @@
 
 #include "bindings/cuda/arrays.hpp"
 #include "bindings/half_powers.hpp"
-#include "molkern/molecules.hpp"
+#include "molkern/cuda.hpp"
 
 namespace molkern::bindings {
 
@@ -29,9 +29,11 @@ class MoleculesOnDevice {
     const int device;
     std::int64_t largest = 0;
 
-    Molecules at(const DeviceArray& positions) const noexcept {
-        return {numbers_.data(), positions.as<double>(), offsets_.data(),
-                static_cast<std::size_t>(n)};
+    cuda::DeviceMolecules at(const DeviceArray& positions) const noexcept {
+        return {
+            {numbers_.data(), positions.as<double>(), offsets_.data(), static_cast<std::size_t>(n)},
+            n_atoms,
+            largest};
     }
     const double* half_powers_there() const noexcept { return half_powers_.data(); }
 

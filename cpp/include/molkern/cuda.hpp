@@ -31,24 +31,27 @@ void pairwise(const Real* x, std::int64_t n, const Real* y, std::int64_t m, std:
               std::int64_t n_copies, Metric metric, Similarity similarity, const Real* scales,
               std::int64_t n_scales, Real* out, Stream stream);
 
-/// largest   atoms of the largest molecule
-template <typename Real>
-std::size_t coulomb_matrix(const Molecules& molecules, const CoulombParameters& parameters,
-                           std::int64_t largest, Real* out, Stream stream);
+/// A batch of molecules, and the atoms of the largest one.
+struct DeviceMolecules {
+    Molecules molecules;
+    std::int64_t n_atoms, largest;
+};
 
 template <typename Real>
-std::size_t coulomb_matrix_vjp(const Molecules& molecules, const CoulombParameters& parameters,
-                               std::int64_t largest, const Real* cotangent, double* gradient,
-                               Stream stream);
+std::size_t coulomb_matrix(const DeviceMolecules& of, const CoulombParameters& parameters,
+                           Real* out, Stream stream);
 
 template <typename Real>
-std::size_t bag_of_bonds(const Molecules& molecules, const BagParameters& parameters,
-                         std::int64_t largest, Real* out, Stream stream);
+std::size_t coulomb_matrix_vjp(const DeviceMolecules& of, const CoulombParameters& parameters,
+                               const Real* cotangent, double* gradient, Stream stream);
 
 template <typename Real>
-std::size_t bag_of_bonds_vjp(const Molecules& molecules, const BagParameters& parameters,
-                             std::int64_t largest, const Real* cotangent, double* gradient,
-                             Stream stream);
+std::size_t bag_of_bonds(const DeviceMolecules& of, const BagParameters& parameters, Real* out,
+                         Stream stream);
+
+template <typename Real>
+std::size_t bag_of_bonds_vjp(const DeviceMolecules& of, const BagParameters& parameters,
+                             const Real* cotangent, double* gradient, Stream stream);
 
 /// Features of the atoms of n structures, sorted by those elements that both sides of a kernel
 /// have, then by structure.
