@@ -69,7 +69,9 @@ struct MeansKernel {
 template <typename Real>
 struct NormsKernel {
     static constexpr unsigned n_threads = part;
-    static constexpr std::size_t shared_bytes = depth * (part + 1) * sizeof(Real) + 16;
+    static constexpr unsigned depth = 32, line = part + 1;  // features at a time
+    static constexpr std::size_t shared_bytes =
+        depth * line * sizeof(Real) + part * sizeof(std::int64_t) + 2 * 16;
     AtomsByElement<Real> atoms;
     const Part* parts;
     const Real* means;
@@ -84,23 +86,30 @@ struct NormsKernel {
     template <typename Block>
     MOLKERN_DEVICE void operator()(Block& block) const {
         const Part here = parts[block.index()];
+        const auto n = static_cast<unsigned>(here.n);
         const Real* mean = means + here.element * n_features;
-        auto* values = block.template shared<Real>(depth * (part + 1));
+        auto* values = block.template shared<Real>(depth * line);
+        auto* starts = block.template shared<std::int64_t>(part);
         auto sums = block.template local<Sums>();
-        block.each_thread([&](unsigned thread) { sums[thread] = Sums{0, 0}; });
+        block.each_thread([&](unsigned thread) {
+            sums[thread] = Sums{0, 0};
+            if (thread < n) starts[thread] = atoms.index[here.begin + thread] * n_features;
+        });
         for (std::int64_t k = 0; k < n_features; k += depth) {
-            block.for_each(part * depth, [&](std::int64_t e) {
-                const std::int64_t row = e / depth, d = e % depth;
-                if (row < here.n)
-                    values[d * (part + 1) + row] =
-                        feature(atoms.x, atoms.index[here.begin + row] * n_features, mean,
-                                n_features, k + d);
+            block.each_thread([&](unsigned thread) {
+                const unsigned d = thread % depth;
+                const bool there = k + d < n_features;
+                const Real* x = atoms.x + k + d;
+                const Real of_element = there ? mean[k + d] : 0;
+#pragma unroll 8
+                for (unsigned row = thread / depth; row < n; row += n_threads / depth)
+                    values[d * line + row] = there ? x[starts[row]] - of_element : 0;
             });
             block.each_thread([&](unsigned thread) {
-                if (thread >= here.n) return;
+                if (thread >= n) return;
                 Sums& mine = sums[thread];
-                for (std::int64_t d = 0; d < depth; ++d) {
-                    const Real value = values[d * (part + 1) + thread];
+                for (unsigned d = 0; d < depth; ++d) {
+                    const Real value = values[d * line + thread];
                     mine.chunk += value * value;
                 }
                 if ((k + depth) % chunk_of_atoms<Real> == 0 || k + depth >= n_features) {
@@ -110,7 +119,7 @@ struct NormsKernel {
             });
         }
         block.each_thread([&](unsigned thread) {
-            if (thread < here.n) norms[here.begin + thread] = sums[thread].total;
+            if (thread < n) norms[here.begin + thread] = sums[thread].total;
         });
     }
 };

@@ -7,20 +7,9 @@
 
 namespace molkern::cuda {
 
-/// Features that lie in shared memory at a time.
-constexpr std::int64_t depth = 8;
-
 /// As on the host: products that are added up in Real before they go into a double.
 template <typename Real>
 constexpr std::int64_t chunk_of_atoms = sizeof(Real) == sizeof(float) ? 128 : 256;
-
-/// Feature k of the row of x that begins at `start`, minus the mean of its element.
-template <typename Real>
-MOLKERN_DEVICE Real feature(const Real* x, std::int64_t start, const Real* mean,
-                            std::int64_t n_features, std::int64_t k) noexcept {
-    if (k >= n_features) return 0;
-    return mean == nullptr ? x[start + k] : x[start + k] - mean[k];
-}
 
 /// Means of the features of each element, [n_elements, n_features].
 template <typename Real>

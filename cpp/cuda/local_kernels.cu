@@ -1,38 +1,29 @@
 // Sums over pairs of atoms of one element, a block of structures by structures for each block.
 //
 // Atoms are reached through an index sorted by element, then structure. Of each element, tiles of
-// 64 by 64 atoms: a thread holds side x side products in registers, depth features of the rows and
-// columns lie in shared memory, minus the mean of the element, twice, so that the next ones arrive
-// while these are added up. The similarities of a tile then go to shared memory, and are summed
-// over the rows of each structure, then over its columns: always in the same order.
+// 64 by 64 atoms: their products lie in registers, from features minus the means of the element.
+// The similarities of a tile then go to shared memory, and are summed over the rows of each
+// structure, then over its columns: always in the same order.
 //
-// Floor: a multiply-add for a feature and pair of atoms, an exponential for a pair and width. Tiles
-// at the end of an element are filled in part: of 32 by 32 molecules as in QM7, five sixths of the
-// pairs in tiles are wanted.
+// Floor: a multiply-add for a feature and pair of atoms, of which three quarters are reached by the
+// count of instructions, not yet measured (local_products.hpp); an exponential for a pair and
+// width, with all that follows about 100 instructions. Tiles at the end of an element are filled in
+// part: of 32 by 32 molecules as in QM7, five sixths of the pairs in tiles are wanted.
 
 #include <algorithm>
 
 #include "core/exp.hpp"
 #include "core/power.hpp"
 #include "core/triangle.hpp"
-#include "cuda/local_atoms.hpp"
+#include "cuda/local_products.hpp"
 
 namespace molkern::cuda {
 namespace {
-
-constexpr std::int64_t tile = 64;
-constexpr std::int64_t stride = tile + 4;  // the padding keeps stores off one bank
-constexpr unsigned side = 4, across = 16;  // outputs of a thread along each side; threads
 
 // Structures along each side of a block, fewer where there would be too few blocks.
 constexpr std::int64_t most_structures = 32, enough_blocks = 256;
 // Widths of one pass: more would leave room for one block only on each multiprocessor.
 constexpr std::size_t shared_budget = 60 * 1024;
-
-template <typename Real>
-struct alignas(4 * sizeof(Real)) Four {
-    Real v[4];
-};
 
 // Which structures a block has.
 struct Corner {
@@ -43,7 +34,7 @@ template <typename Real, typename Out>
 struct Task {
     AtomsByElement<Real> x, y;
     std::int64_t n_elements, n_features;
-    const Real* centres;              // null: none are subtracted
+    const Real* centres;              // [n_elements, n_features]
     const double *x_norms, *y_norms;  // for the Gaussian
     AtomSimilarity similarity;        // of the widths of this pass
     bool symmetric, diagonal;
@@ -54,39 +45,38 @@ struct Task {
 
 // A tile of atoms.
 struct Tile {
-    std::int64_t row, n_rows, column, n_columns;
+    std::int64_t row, column;
+    unsigned n_rows, n_columns;
 };
 
 template <typename Real, typename Out>
 struct LocalKernel {
-    static constexpr unsigned n_threads = across * across;
+    using Products = TileProducts<Real>;
+    using Thread = typename Products::Thread;
+    static constexpr unsigned tile = Products::tile, side = Products::side,
+                              across = Products::across, n_threads = Products::n_threads;
 
     Task<Real, Out> t;
 
-    // Products of a thread.
-    struct Products {
-        Real chunk[side][side];
-        double total[side][side];
-    };
-
     // What a block has in shared memory. Features and similarities take turns in `values`.
     struct Shared {
-        double* values;  // tile x (tile + 1), or 4 x depth x stride features
+        double* values;  // tile x (tile + 1), or features
         double* sums;    // [n_scales, edge, edge]
-        // Of the atoms of the tile: where their features begin, and their structures.
+        // Of the atoms of the tile: norms, where their features begin, and their structures.
+        double *row_norms, *column_norms;
         std::int64_t *row_starts, *column_starts;
         std::int32_t *row_owners, *column_owners;
     };
 
     static constexpr std::size_t value_bytes() noexcept {
-        constexpr std::size_t features = 4 * depth * stride * sizeof(Real);
+        constexpr std::size_t features = Products::n_shared * sizeof(Real);
         constexpr std::size_t similarities = tile * (tile + 1) * sizeof(double);
         return features > similarities ? features : similarities;
     }
 
     static std::size_t shared_bytes(std::int64_t edge, std::size_t n_scales) noexcept {
         return value_bytes() + n_scales * static_cast<std::size_t>(edge * edge) * sizeof(double) +
-               2 * tile * (sizeof(std::int64_t) + sizeof(std::int32_t)) + 6 * 16;
+               2 * tile * (sizeof(double) + sizeof(std::int64_t) + sizeof(std::int32_t)) + 8 * 16;
     }
 
     template <typename Block>
@@ -94,6 +84,8 @@ struct LocalKernel {
         const auto n_sums = t.similarity.n_scales * static_cast<std::size_t>(t.edge * t.edge);
         return {block.template shared<double>(value_bytes() / sizeof(double)),
                 block.template shared<double>(n_sums),
+                block.template shared<double>(tile),
+                block.template shared<double>(tile),
                 block.template shared<std::int64_t>(tile),
                 block.template shared<std::int64_t>(tile),
                 block.template shared<std::int32_t>(tile),
@@ -110,105 +102,58 @@ struct LocalKernel {
         return {row, rows < t.edge ? rows : t.edge, column, columns < t.edge ? columns : t.edge};
     }
 
-    MOLKERN_DEVICE static void add(const Real* xs, const Real* ys, unsigned thread,
-                                   Products& products) noexcept {
-        const unsigned tx = thread % across, ty = thread / across;
-#pragma unroll
-        for (std::int64_t d = 0; d < depth; ++d) {
-            const Four<Real> a = *reinterpret_cast<const Four<Real>*>(xs + d * stride + side * ty);
-            const Four<Real> b = *reinterpret_cast<const Four<Real>*>(ys + d * stride + side * tx);
-#pragma unroll
-            for (unsigned i = 0; i < side; ++i)
-#pragma unroll
-                for (unsigned j = 0; j < side; ++j) products.chunk[i][j] += a.v[i] * b.v[j];
-        }
-    }
-
-    // Products of the atoms of a tile.
-    template <typename Block>
-    MOLKERN_DEVICE void multiply(Block& block, const Real* centre, const Shared& shared,
-                                 Local<Products>& products) const {
-        auto* features = reinterpret_cast<Real*>(shared.values);
-        constexpr std::int64_t size = depth * stride;
-        const auto fetch = [&](unsigned thread, std::int64_t k, Real* to) {
-            for (std::int64_t e = thread; e < tile * depth; e += n_threads) {
-                const std::int64_t r = e / depth, d = e % depth;
-                to[d * stride + r] =
-                    feature(t.x.x, shared.row_starts[r], centre, t.n_features, k + d);
-                to[size + d * stride + r] =
-                    feature(t.y.x, shared.column_starts[r], centre, t.n_features, k + d);
-            }
-        };
-        block.each_thread([&](unsigned thread) {
-            products[thread] = Products{};
-            fetch(thread, 0, features);
-        });
-        for (std::int64_t k = 0; k < t.n_features; k += depth) {
-            const Real* here = features + k / depth % 2 * 2 * size;
-            Real* next = features + (k / depth + 1) % 2 * 2 * size;
-            block.each_thread([&](unsigned thread) {
-                if (k + depth < t.n_features) fetch(thread, k + depth, next);
-                Products& mine = products[thread];
-                add(here, here + size, thread, mine);
-                if ((k + depth) % chunk_of_atoms<Real> != 0 && k + depth < t.n_features) return;
-#pragma unroll
-                for (unsigned i = 0; i < side; ++i)
-#pragma unroll
-                    for (unsigned j = 0; j < side; ++j) {
-                        mine.total[i][j] += static_cast<double>(mine.chunk[i][j]);
-                        mine.chunk[i][j] = 0;
-                    }
-            });
-        }
-    }
-
-    MOLKERN_DEVICE double similarity_of(double product, std::int64_t row, std::int64_t column,
+    MOLKERN_DEVICE double similarity_of(double product, double x_norm, double y_norm,
                                         double scale) const noexcept {
         if (t.similarity.kind == AtomSimilarity::polynomial)
             return power(scale * product + t.similarity.offset,
                          Exponent(static_cast<double>(t.similarity.degree)));
-        const double d2 = (t.x_norms[row] + t.y_norms[column]) - 2 * product;
+        const double d2 = (x_norm + y_norm) - 2 * product;
         return exp_negative(-scale * (d2 < 0 ? 0 : d2));  // NaN stays
+    }
+
+    // f(r, k) for the pairs of a tile that are wanted: a thread goes down column k.
+    template <typename Block, typename F>
+    MOLKERN_DEVICE static void each_pair(Block& block, const Tile& at, const F& f) {
+        block.each_thread([&](unsigned thread) {
+            const unsigned k = thread % tile;
+            if (k >= at.n_columns) return;
+            for (unsigned r = thread / tile; r < at.n_rows; r += n_threads / tile) f(r, k);
+        });
     }
 
     // Similarities of a tile for one width, added to those of its structures.
     template <typename Block>
     MOLKERN_DEVICE void reduce(Block& block, const Corner& c, const Tile& at, double scale,
-                               const Shared& shared, double* sums,
-                               Local<Products>& products) const {
-        constexpr std::int64_t line = tile + 1;
+                               const Shared& shared, double* sums, Local<Thread>& threads) const {
+        constexpr unsigned line = tile + 1;
         double* values = shared.values;
         const std::int32_t *x = shared.row_owners, *y = shared.column_owners;
-        const auto begins = [](const std::int32_t* owners, std::int64_t i) {
+        const auto begins = [](const std::int32_t* owners, unsigned i) {
             return i == 0 || owners[i] != owners[i - 1];
         };
         block.each_thread([&](unsigned thread) {
-            const std::int64_t r = side * (thread / across), k = side * (thread % across);
+            const unsigned r = side * (thread / across), k = side * (thread % across);
 #pragma unroll
             for (unsigned i = 0; i < side; ++i)
 #pragma unroll
                 for (unsigned j = 0; j < side; ++j)
-                    values[(r + i) * line + k + j] = products[thread].total[i][j];
+                    values[(r + i) * line + k + j] = threads[thread].total[i][j];
         });
-        block.for_each(at.n_rows * at.n_columns, [&](std::int64_t e) {
-            const std::int64_t r = e / at.n_columns, k = e % at.n_columns;
+        each_pair(block, at, [&](unsigned r, unsigned k) {
             double& value = values[r * line + k];
-            value = similarity_of(value, at.row + r, at.column + k, scale);
+            value = similarity_of(value, shared.row_norms[r], shared.column_norms[k], scale);
         });
         // Over the rows of a structure, into its first one.
-        block.for_each(at.n_rows * at.n_columns, [&](std::int64_t e) {
-            const std::int64_t r = e / at.n_columns, k = e % at.n_columns;
+        each_pair(block, at, [&](unsigned r, unsigned k) {
             if (!begins(x, r)) return;
             double total = 0;
-            for (std::int64_t i = r; i < at.n_rows && x[i] == x[r]; ++i)
-                total += values[i * line + k];
+            for (unsigned i = r; i < at.n_rows && x[i] == x[r]; ++i) total += values[i * line + k];
             values[r * line + k] = total;
         });
-        block.for_each(at.n_rows * at.n_columns, [&](std::int64_t e) {
-            const std::int64_t r = e / at.n_columns, k = e % at.n_columns;
+        each_pair(block, at, [&](unsigned r, unsigned k) {
             if (!begins(x, r) || !begins(y, k)) return;
             double total = 0;
-            for (std::int64_t j = k; j < at.n_columns && y[j] == y[k]; ++j)
+            for (unsigned j = k; j < at.n_columns && y[j] == y[k]; ++j)
                 total += values[r * line + j];
             sums[(x[r] - c.row) * t.edge + y[k] - c.column] += total;
         });
@@ -217,14 +162,14 @@ struct LocalKernel {
     // All pairs of one element.
     template <typename Block>
     MOLKERN_DEVICE void add_element(Block& block, const Corner& c, std::int64_t e,
-                                    const Shared& shared, Local<Products>& products) const {
+                                    const Shared& shared, Local<Thread>& threads) const {
         const std::int64_t *of_x = t.x.starts + e * t.x.n, *of_y = t.y.starts + e * t.y.n;
         const std::int64_t x_end = of_x[c.row + c.n_rows], y_end = of_y[c.column + c.n_columns];
-        const Real* centre = t.centres == nullptr ? nullptr : t.centres + e * t.n_features;
+        const Real* centre = t.centres + e * t.n_features;
         for (std::int64_t r = of_x[c.row]; r < x_end; r += tile)
             for (std::int64_t k = of_y[c.column]; k < y_end; k += tile) {
-                const Tile at{r, x_end - r < tile ? x_end - r : tile, k,
-                              y_end - k < tile ? y_end - k : tile};
+                const Tile at{r, k, static_cast<unsigned>(x_end - r < tile ? x_end - r : tile),
+                              static_cast<unsigned>(y_end - k < tile ? y_end - k : tile)};
                 // Nothing of the lower triangle.
                 if (t.symmetric && t.x.owners[r + at.n_rows - 1] < t.y.owners[k]) continue;
                 block.for_each(tile, [&](std::int64_t i) {
@@ -235,11 +180,16 @@ struct LocalKernel {
                     shared.column_starts[i] = t.y.index[column] * t.n_features;
                     shared.row_owners[i] = t.x.owners[row];
                     shared.column_owners[i] = t.y.owners[column];
+                    if (t.x_norms == nullptr) return;
+                    shared.row_norms[i] = t.x_norms[row];
+                    shared.column_norms[i] = t.y_norms[column];
                 });
-                multiply(block, centre, shared, products);
+                Products::multiply(block, t.x.x, shared.row_starts, t.y.x, shared.column_starts,
+                                   centre, t.n_features, reinterpret_cast<Real*>(shared.values),
+                                   threads);
                 for (std::size_t s = 0; s < t.similarity.n_scales; ++s)
                     reduce(block, c, at, t.similarity.scales[s], shared,
-                           shared.sums + static_cast<std::int64_t>(s) * t.edge * t.edge, products);
+                           shared.sums + static_cast<std::int64_t>(s) * t.edge * t.edge, threads);
             }
     }
 
@@ -271,10 +221,10 @@ struct LocalKernel {
     MOLKERN_DEVICE void operator()(Block& block) const {
         const Corner c = corner(block.index());
         const Shared shared = room(block);
-        auto products = block.template local<Products>();
+        auto threads = block.template local<Thread>();
         block.for_each(static_cast<std::int64_t>(t.similarity.n_scales) * t.edge * t.edge,
                        [&](std::int64_t e) { shared.sums[e] = 0; });
-        for (std::int64_t e = 0; e < t.n_elements; ++e) add_element(block, c, e, shared, products);
+        for (std::int64_t e = 0; e < t.n_elements; ++e) add_element(block, c, e, shared, threads);
         write(block, c, shared.sums);
     }
 };
@@ -313,7 +263,7 @@ void run(Task<Real, Out> t, const AtomSimilarity& similarity, Stream stream) {
     }
 }
 
-// Centres and norms for the Gaussian; the polynomial has neither.
+// Centres and norms for the Gaussian; the polynomial has no norms, and 0 for the centres.
 template <typename Real, typename Out>
 void prepare_and_run(Task<Real, Out> t, const AtomSimilarity& similarity, Stream stream) {
     if (t.x.n == 0 || t.y.n == 0) return;
@@ -325,10 +275,14 @@ void prepare_and_run(Task<Real, Out> t, const AtomSimilarity& similarity, Stream
         x_norms = norms_of(t.x, centres.data(), t.n_elements, t.n_features, stream);
         const bool same = t.symmetric || t.diagonal;
         if (!same) y_norms = norms_of(t.y, centres.data(), t.n_elements, t.n_features, stream);
-        t.centres = centres.data();
         t.x_norms = x_norms.data();
         t.y_norms = same ? x_norms.data() : y_norms.data();
+    } else {
+        const std::int64_t n = t.n_elements * t.n_features;
+        centres = Buffer<Real>(n, stream);
+        fill(centres.data(), 0, static_cast<std::size_t>(n) * sizeof(Real), stream);
     }
+    t.centres = centres.data();
     run(t, similarity, stream);
 }
 
