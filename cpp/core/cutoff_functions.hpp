@@ -20,20 +20,25 @@ struct CutoffValue {
 // cos(x) is a series in x^2, so cos(pi r / (2 r_cut)) needs no square root. The coefficients are
 // (-1)^k (pi/2)^(2k) / (2k)!; the first one left out, k = 11, is 2e-17.
 constexpr int cosine_degree = 10;
-constexpr double cosine_coefficient(int k) noexcept {
-    double c = 1;
-    for (int i = 1; i <= k; ++i) c *= -2.467401100272339655 / ((2 * i - 1) * (2 * i));  // (pi/2)^2
-    return c;
-}
+struct CosineConstants {
+    double coefficients[cosine_degree + 1] = {1};
+
+    constexpr CosineConstants() noexcept {
+        constexpr double square = 2.467401100272339655;  // (pi/2)^2
+        for (int k = 1; k <= cosine_degree; ++k)
+            coefficients[k] = coefficients[k - 1] * (-square / ((2 * k - 1) * (2 * k)));
+    }
+};
 
 /// (1 + cos(pi r / r_cut)) / 2 = cos(pi r / (2 r_cut))^2 for u = r^2 / r_cut^2; slope by u.
 template <bool derivative>
 MOLKERN_HOST_DEVICE inline CutoffValue cutoff_cosine(Vector<double> u) noexcept {
-    Vector<double> c = broadcast(cosine_coefficient(cosine_degree)), d{};
+    constexpr CosineConstants constants;
+    Vector<double> c = broadcast(constants.coefficients[cosine_degree]), d{};
     MOLKERN_UNROLL
     for (int k = cosine_degree - 1; k >= 0; --k) {
         if (derivative) d = d * u + c;
-        c = c * u + cosine_coefficient(k);
+        c = c * u + constants.coefficients[k];
     }
     return {c * c, 2.0 * c * d};
 }

@@ -41,6 +41,20 @@ MOLKERN_HOST_DEVICE inline std::size_t channel_of(const SoapParameters& p, std::
     return p.compression == SoapCompression::mu2 ? 0 : s;
 }
 
+/// R_lm, m < l - 1, from R_{l-1,m} and R_{l-2,m}; `step` are the two factors of its row.
+MOLKERN_HOST_DEVICE inline V next_degree(const double* step, V z, V r2, V below,
+                                         V twice_below) noexcept {
+    return step[0] * z * below - step[1] * r2 * twice_below;
+}
+
+/// R_mm from R_{m-1,m-1}.
+struct Harmonic {
+    V re, im;
+};
+MOLKERN_HOST_DEVICE inline Harmonic next_order(double factor, V x, V y, Harmonic r) noexcept {
+    return {factor * (x * r.re - y * r.im), factor * (x * r.im + y * r.re)};
+}
+
 /// R of one vector of neighbours, rows of `stride`.
 template <std::size_t stride>
 MOLKERN_HOST_DEVICE inline void raw_harmonics(const SoapParameters& p, V x, V y, V z, V r2,
@@ -52,16 +66,37 @@ MOLKERN_HOST_DEVICE inline void raw_harmonics(const SoapParameters& p, V x, V y,
         const double* twice_before = l > 1 ? to + (l - 2) * (l - 2) * stride : nullptr;
         const double* step = p.steps + 2 * l * l;
         for (std::size_t k = 0; k + 2 < 2 * l + 1; ++k) {
-            V value = step[2 * k] * z * load(before + k * stride);
-            if (k + 4 < 2 * l + 1) value -= step[2 * k + 1] * r2 * load(twice_before + k * stride);
-            store(row + k * stride, value);
+            const V below = load(before + k * stride);
+            store(row + k * stride, k + 4 < 2 * l + 1 ? next_degree(step + 2 * k, z, r2, below,
+                                                                    load(twice_before + k * stride))
+                                                      : step[2 * k] * z * below);
         }
         const std::size_t last = (2 * l - 1) * stride;
-        const double factor = step[2 * (2 * l - 1)];
         const V c = load(before + (l > 1 ? 2 * l - 3 : 0) * stride);
         const V s = l > 1 ? load(before + (2 * l - 2) * stride) : V{};
-        store(row + last, factor * (x * c - y * s));
-        store(row + last + stride, factor * (x * s + y * c));
+        const Harmonic r = next_order(step[2 * (2 * l - 1)], x, y, {c, s});
+        store(row + last, r.re);
+        store(row + last + stride, r.im);
+    }
+}
+
+/// Calls put(row, R) for those of order m alone.
+template <typename Put>
+MOLKERN_HOST_DEVICE inline void harmonics_of_order(const SoapParameters& p, unsigned m, V x, V y,
+                                                   V z, V r2, const Put& put) noexcept {
+    Harmonic r{broadcast(1.0), V{}}, below{V{}, V{}};
+    for (unsigned l = 1; l <= m; ++l) r = next_order(p.steps[2 * (l * l + 2 * l - 1)], x, y, r);
+    const unsigned first = m > 0 ? 2 * m - 1 : 0, n_l = static_cast<unsigned>(p.l_max) + 1;
+    for (unsigned l = m; l < n_l; ++l) {
+        const unsigned row = l * l + first;
+        put(row, r.re);
+        if (m > 0) put(row + 1, r.im);
+        if (l + 1 == n_l) break;
+        const double* step = p.steps + 2 * (row + 2 * l + 1);
+        const Harmonic next{next_degree(step, z, r2, r.re, below.re),
+                            next_degree(step, z, r2, r.im, below.im)};
+        below = r;
+        r = next;
     }
 }
 
@@ -117,15 +152,16 @@ struct Radial {
     V value, slope;
 };
 
+MOLKERN_HOST_DEVICE inline Radial gaussian(V exponent, double r2) noexcept {
+    const V e = exp2_product(broadcast(r2), -log2_e * exponent);
+    return {e, -exponent * e};
+}
+
 template <bool derivative, bool table>
 MOLKERN_HOST_DEVICE inline Radial radial(const SoapParameters& p, double r2, double r,
                                          std::size_t l, std::size_t v) noexcept {
     const std::size_t row = soap_row(p.n_max);
-    if (!table) {
-        const V exponent = load(p.exponents + l * row + v);
-        const V e = exp2_product(broadcast(r2), -log2_e * exponent);
-        return {e, -exponent * e};
-    }
+    if (!table) return gaussian(load(p.exponents + l * row + v), r2);
     const double place = r * p.inverse_spacing;
     auto interval = static_cast<std::size_t>(place);
     if (interval >= p.n_intervals) interval = p.n_intervals - 1;

@@ -52,7 +52,7 @@ struct RowsOfCenters {
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
         Real* row = out + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, coefficients, 1, in, [&](std::int64_t f, Product value) {
+            products.each(i, coefficients, 1, in, [&](unsigned f, Product value) {
                 row[f] = static_cast<Real>(value * static_cast<Product>(inverse));
             });
         });
@@ -80,7 +80,7 @@ struct RowsOfSets {
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
         Real* row = out + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, set, 1, in, [&](std::int64_t f, double value) {
+            products.each(i, set, 1, in, [&](unsigned f, double value) {
                 row[f] = static_cast<Real>(inverse * value);
             });
         });
@@ -108,7 +108,7 @@ struct FeaturesOfChunks {
         double* row = sums + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
             products.each(i, set, chunk.end - chunk.begin, in,
-                          [&](std::int64_t f, double value) { row[f] = value; });
+                          [&](unsigned f, double value) { row[f] = value; });
         });
     }
 };

@@ -46,14 +46,14 @@ struct ProjectedCotangents {
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
         const double along = inverse * block.sum(products.size(), [&](std::int64_t i) {
             double total = 0;
-            products.each(i, set, 1, in, [&](std::int64_t f, double value) {
+            products.each(i, set, 1, in, [&](unsigned f, double value) {
                 total += value * static_cast<double>(from[f]);
             });
             return total;
         });
         double* to = rows + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, set, 1, in, [&](std::int64_t f, double value) {
+            products.each(i, set, 1, in, [&](unsigned f, double value) {
                 to[f] = inverse * (static_cast<double>(from[f]) - along * inverse * value);
             });
         });
@@ -83,11 +83,10 @@ struct GradientsOfSums {
             if (place.a != channel && place.b != channel) continue;
             const unsigned other = place.a == channel ? place.b : place.a;
             if (there[other] == 0) continue;
-            const double* c = set + other * of.shape.size + h * n_max;
+            const double* c = set + other * of.shape.size + h * of.shape.row;
             if (other == channel) {
                 for (unsigned k = 0; k < n_max; ++k) {
-                    const std::int64_t f =
-                        products.place_of(place, l, n < k ? n : k, n < k ? k : n);
+                    const unsigned f = products.place_of(place, l, n < k ? n : k, n < k ? k : n);
                     total += (n == k ? 2 : 1) * static_cast<double>(row[f]) * c[k];
                 }
             } else {
@@ -106,7 +105,7 @@ struct GradientsOfSums {
         const std::int64_t c = first < 0 ? first : first + block.index();
         const double* set = sets + block.index() * of.shape.set_size();
         const Real* row = cotangent.of(by_block || c < 0 ? block.index() : c);
-        const unsigned size = of.shape.size, n_max = of.shape.n_max;
+        const unsigned size = of.shape.size, columns = of.shape.row;
         const auto n_summed = static_cast<unsigned>(soap::n_summed(of.p));
         const bool with_total = of.p.compression == SoapCompression::mu1nu1;
         const std::uint8_t* there = soap_channels(block, of, c);
@@ -114,8 +113,10 @@ struct GradientsOfSums {
         auto* total = block.template shared<double>(with_total ? size : 0);
         const SoapProducts products(of);
         const auto pulled = [&](std::int64_t i, unsigned channel) {
-            const auto k = static_cast<unsigned>(i);
-            return of_coefficient(products, set, row, there, channel, k / n_max, k % n_max);
+            const unsigned h = static_cast<unsigned>(i) / columns,
+                           n = static_cast<unsigned>(i) % columns;
+            if (n >= of.shape.n_max) return 0.0;
+            return of_coefficient(products, set, row, there, channel, h, n);
         };
         if (with_total)
             block.for_each(size, [&](std::int64_t i) { total[i] = pulled(i, n_summed); });
@@ -132,12 +133,13 @@ struct GradientsOfSums {
 
     // With respect to the sum of a primitive function, from those with respect to coefficients.
     MOLKERN_DEVICE double of_sum(const double* room, std::int64_t i) const {
-        const unsigned n_max = of.shape.n_max, h = static_cast<unsigned>(i) / n_max;
+        const unsigned columns = of.shape.row, h = static_cast<unsigned>(i) / columns;
         const auto row = static_cast<unsigned>(soap_row(of.p.n_max));
         const double* matrix =
-            of.p.transposed + degree_of(h) * row * row + static_cast<unsigned>(i) % n_max;
+            of.p.transposed + degree_of(h) * row * row + static_cast<unsigned>(i) % columns;
         double total = 0;
-        for (unsigned n = 0; n < n_max; ++n) total += room[h * n_max + n] * matrix[n * row];
+        for (unsigned n = 0; n < of.shape.n_max; ++n)
+            total += room[h * columns + n] * matrix[n * row];
         return total;
     }
 
@@ -204,19 +206,20 @@ struct GradientsOfNeighbors {
         const unsigned l = i / of.shape.n_max, n = i % of.shape.n_max;
         const soap::Radial f = of.p.table == nullptr ? soap::radial<true, false>(of.p, r2, r, l, n)
                                                      : soap::radial<true, true>(of.p, r2, r, l, n);
-        room.radial[k * of.shape.n_radial + i] = f.value;
-        room.radial_slope[k * of.shape.n_radial + i] = f.slope;
+        const unsigned place = k * of.shape.n_radial + l * of.shape.row + n;
+        room.radial[place] = f.value;
+        room.radial_slope[place] = f.slope;
     }
 
     // The terms of a harmonic of a neighbour, in place of its tables.
     MOLKERN_DEVICE void multiply(const Room& room, const double* gradient, unsigned h,
                                  unsigned k) const {
-        const unsigned n_max = of.shape.n_max;
-        const unsigned at = k * of.shape.n_radial + degree_of(h) * n_max;
+        const unsigned n_max = of.shape.n_max, row = of.shape.row;
+        const unsigned at = k * of.shape.n_radial + degree_of(h) * row;
         double a = 0, b = 0;
         for (unsigned n = 0; n < n_max; ++n) {
-            a += room.radial[at + n] * gradient[h * n_max + n];
-            b += room.radial_slope[at + n] * gradient[h * n_max + n];
+            a += room.radial[at + n] * gradient[h * row + n];
+            b += room.radial_slope[at + n] * gradient[h * row + n];
         }
         const std::size_t i = h * stride + k;
         room.value[i] = a * room.slope[i] + b * room.value[i];
@@ -252,13 +255,13 @@ struct GradientsOfNeighbors {
         const std::int64_t end = of.neighbors.first[c + 1];
         for (std::int64_t begin = of.neighbors.first[c]; begin < end; begin += tile) {
             const auto n = static_cast<unsigned>(end - begin < tile ? end - begin : tile);
-            block.for_each(warp + n * of.shape.n_radial, [&](std::int64_t item) {
+            const unsigned n_functions = of.shape.n_l * of.shape.n_max;
+            block.for_each(warp + n * n_functions, [&](std::int64_t item) {
                 const auto i = static_cast<unsigned>(item);
                 if (i < n)
                     harmonics(room, begin + i, i);
                 else if (i >= warp)
-                    radial(room, (i - warp) / of.shape.n_radial, (i - warp) % of.shape.n_radial,
-                           begin);
+                    radial(room, (i - warp) / n_functions, (i - warp) % n_functions, begin);
             });
             block.for_each(n * of.shape.n_harmonics, [&](std::int64_t i) {
                 const unsigned k = static_cast<unsigned>(i) % n;

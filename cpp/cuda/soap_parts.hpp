@@ -16,22 +16,33 @@ namespace molkern::cuda {
 /// Neighbours whose functions are tabulated at a time. Rows of harmonics are longer by one, so that
 /// those of one neighbour lie in different banks of the shared memory.
 constexpr unsigned soap_tile = 16;
-constexpr std::size_t soap_stride = soap_tile + 1;
-/// Radial functions that a thread works on at a time. Rows may be read, not written, behind their
-/// end.
-constexpr unsigned soap_strip = 4;
+constexpr unsigned soap_stride = soap_tile + 1;
 constexpr unsigned soap_threads = 128;
 
+/// Radial functions that a thread works on at a time. Rows have whole strips; what lies behind
+/// their end is 0 among coefficients, and anything elsewhere.
+constexpr unsigned soap_strip = 4;
+template <typename T>
+struct alignas(16) SoapStrip {
+    T v[soap_strip];
+};
+
+/// Harmonics h and, where `two` is 1, h + 1 of degree l, functions v, v + 1, ...
+struct SoapItem {
+    std::uint16_t h, l, v, two;
+};
+
 /// Channels whose products are features, and the column of the first.
-struct SoapPlace {
-    unsigned a, b;
-    std::int64_t begin;
+struct alignas(16) SoapPlace {
+    unsigned a, b, begin;
 };
 
 /// Sizes in which blocks count; what belongs to one block fits into 32 bits.
 struct SoapShape {
-    unsigned n_max, n_l, n_harmonics, n_radial, n_channels, n_strips;
-    unsigned size;  // coefficients of a channel, [n_harmonics, n_max]
+    unsigned n_max, n_l, n_harmonics, n_channels, n_strips;
+    unsigned row;       // whole strips
+    unsigned n_radial;  // radial functions of a neighbour, [n_l, row]
+    unsigned size;      // coefficients of a channel, [n_harmonics, row]
 
     /// Coefficients of all channels.
     MOLKERN_HOST_DEVICE std::int64_t set_size() const noexcept {
@@ -41,14 +52,9 @@ struct SoapShape {
 
 inline SoapShape soap_shape(const SoapParameters& p) {
     const auto n_max = static_cast<unsigned>(p.n_max), n_l = static_cast<unsigned>(p.l_max + 1);
-    const auto n_channels = static_cast<unsigned>(soap::n_channels(p));
-    return {n_max,
-            n_l,
-            n_l * n_l,
-            n_l * n_max,
-            n_channels,
-            (n_max + soap_strip - 1) / soap_strip,
-            n_l * n_l * n_max};
+    const unsigned n_strips = (n_max + soap_strip - 1) / soap_strip, row = n_strips * soap_strip;
+    return {n_max,    n_l, n_l * n_l, static_cast<unsigned>(soap::n_channels(p)),
+            n_strips, row, n_l * row, n_l * n_l * row};
 }
 
 /// l of a harmonic.
@@ -61,6 +67,8 @@ struct SoapCenters {
     SoapParameters p;
     SoapShape shape;
     const SoapPlace* places;
+    const SoapItem* items;
+    unsigned n_items;
     DeviceNeighbors neighbors;
 
     /// Neighbours of species s of centre c: from begin(c, s) to begin(c, s + 1).
@@ -98,21 +106,37 @@ class SoapTables {
             ++k;
         });
         std::vector<SoapPlace> places;
-        std::int64_t begin = 0;
+        unsigned begin = 0;
         for (std::size_t i = 0; i < of.n_pairs; ++i) {
             const SoapPair pair = of.pairs[i];
             places.push_back({static_cast<unsigned>(pair.a), static_cast<unsigned>(pair.b), begin});
-            begin += static_cast<std::int64_t>((of.l_max + 1) * soap_block(of.n_max, pair));
+            begin += static_cast<unsigned>((of.l_max + 1) * soap_block(of.n_max, pair));
         }
         places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream, true);
         view_.pairs = nullptr;
+        items_ = uploaded_items(soap_shape(of), stream);
     }
 
     SoapCenters centers(const DeviceNeighbors& neighbors) const {
-        return {view_, soap_shape(view_), places_.data(), neighbors};
+        const SoapShape shape = soap_shape(view_);
+        const unsigned n_items = shape.n_l * (shape.n_l + 1) / 2 * shape.n_strips;
+        return {view_, shape, places_.data(), items_.data(), n_items, neighbors};
     }
 
   private:
+    static Buffer<SoapItem> uploaded_items(const SoapShape& shape, Stream stream) {
+        std::vector<SoapItem> items;
+        const auto put = [&](unsigned h, unsigned l, unsigned v, bool two) {
+            items.push_back({static_cast<std::uint16_t>(h), static_cast<std::uint16_t>(l),
+                             static_cast<std::uint16_t>(v), two});
+        };
+        for (unsigned l = 0; l < shape.n_l; ++l)
+            for (unsigned h = l * l; h < (l + 1) * (l + 1); h += 2)
+                for (unsigned v = 0; v < shape.row; v += soap_strip)
+                    put(h, l, v, h + 1 < (l + 1) * (l + 1));
+        return uploaded(items.data(), static_cast<std::int64_t>(items.size()), stream);
+    }
+
     // Calls f(table, length) for every table.
     template <typename F>
     static void visit(SoapParameters& p, const F& f) {
@@ -130,21 +154,24 @@ class SoapTables {
     SoapParameters view_;
     Buffer<double> numbers_;
     Buffer<SoapPlace> places_;
+    Buffer<SoapItem> items_;
 };
 
 /// Room of a block that makes coefficients, for `soap_tile` neighbours.
 ///
+/// near     [6, soap_tile]               x, y, z, r^2, distance, weight
 /// value    [n_harmonics, soap_stride]   harmonics times weights
 /// radial   [soap_tile, n_radial]
 /// sums     [size]                       over neighbours of one species
 /// total    [size]                       and of all; null unless mu1nu1
 struct SoapRoom {
-    double *value, *radial, *sums, *total;
+    double *near, *value, *radial, *sums, *total;
 
     template <typename Block>
     MOLKERN_DEVICE SoapRoom(Block& block, const SoapCenters& of)
-        : value(block.template shared<double>(of.shape.n_harmonics * soap_stride)),
-          radial(block.template shared<double>(soap_tile * of.shape.n_radial + soap_strip)),
+        : near(block.template shared<double>(6 * soap_tile)),
+          value(block.template shared<double>(of.shape.n_harmonics * soap_stride)),
+          radial(block.template shared<double>(soap_tile * of.shape.n_radial)),
           sums(block.template shared<double>(of.shape.size)),
           total(of.p.compression == SoapCompression::mu1nu1
                     ? block.template shared<double>(of.shape.size)
@@ -155,9 +182,9 @@ struct SoapRoom {
 inline std::size_t soap_room_bytes(const SoapParameters& p) {
     const SoapShape shape = soap_shape(p);
     const std::size_t sums = p.compression == SoapCompression::mu1nu1 ? 2 : 1;
-    return 8 * (shape.n_harmonics * soap_stride + soap_tile * shape.n_radial + soap_strip +
+    return 8 * (6 * soap_tile + shape.n_harmonics * soap_stride + soap_tile * shape.n_radial +
                 sums * shape.size) +
-           4 * 16;
+           5 * 16;
 }
 
 /// Coefficients of a centre, by a block.
@@ -219,41 +246,88 @@ class SoapCoefficients {
         } while (from < end);
     }
 
-    // Harmonics, which have a warp of their own, and radial functions.
+    // Harmonics and radial functions of a tile.
     template <typename Block>
     MOLKERN_DEVICE void tabulate(Block& block, const Tile& tile) const {
-        constexpr unsigned warp = 32;
-        const unsigned n_radial = of_.shape.n_radial;
         const auto n = static_cast<unsigned>(tile.end - tile.begin);
-        block.for_each(warp + n * n_radial, [&](std::int64_t item) {
-            const auto i = static_cast<unsigned>(item);
-            if (i < n)
-                harmonics(tile.begin + i, i);
-            else if (i >= warp)
-                radial((i - warp) / n_radial, (i - warp) % n_radial, tile.begin);
+        const DeviceNeighbors& at = of_.neighbors;
+        block.each_thread([&](unsigned k) {
+            if (k >= n) return;
+            const std::int64_t pair = tile.begin + k;
+            const double x = at.x[pair], y = at.y[pair], z = at.z[pair], r = at.distance[pair];
+            const double r2 = x * x + y * y + z * z;
+            const double of_species = of_.weight_of(static_cast<unsigned>(at.species[pair]));
+            const double values[6] = {x,  y, z,
+                                      r2, r, soap::weights<false>(of_.p, r2, r, of_species).value};
+            for (unsigned i = 0; i < 6; ++i) room_.near[i * soap_tile + k] = values[i];
+        });
+        block.each_thread([&](unsigned thread) {
+            for (unsigned i = thread; i < of_.shape.n_l * soap_tile; i += soap_threads)
+                if (i % soap_tile < n) harmonics(i / soap_tile, i % soap_tile);
+            if (of_.p.table == nullptr)
+                radial<false>(thread, n);
+            else
+                radial<true>(thread, n);
         });
     }
 
-    MOLKERN_DEVICE void harmonics(std::int64_t pair, unsigned k) const {
-        const DeviceNeighbors& at = of_.neighbors;
-        const double x = at.x[pair], y = at.y[pair], z = at.z[pair];
-        const double r2 = x * x + y * y + z * z;
-        soap::raw_harmonics<soap_stride>(of_.p, x, y, z, r2, room_.value + k);
-        const double of_species = of_.weight_of(static_cast<unsigned>(at.species[pair]));
-        const double weight = soap::weights<false>(of_.p, r2, at.distance[pair], of_species).value;
-        for (unsigned h = 0; h < of_.shape.n_harmonics; ++h)
-            room_.value[h * soap_stride + k] *= of_.p.norms[h] * weight;
+    // Those of order m of neighbour k.
+    MOLKERN_DEVICE void harmonics(unsigned m, unsigned k) const {
+        const double* near = room_.near + k;
+        const double weight = near[5 * soap_tile];
+        soap::harmonics_of_order(of_.p, m, near[0], near[soap_tile], near[2 * soap_tile],
+                                 near[3 * soap_tile], [&](unsigned h, double value) {
+                                     room_.value[h * soap_stride + k] =
+                                         value * (of_.p.norms[h] * weight);
+                                 });
     }
 
-    MOLKERN_DEVICE void radial(unsigned k, unsigned i, std::int64_t first) const {
-        const DeviceNeighbors& at = of_.neighbors;
-        const std::int64_t pair = first + k;
-        const double x = at.x[pair], y = at.y[pair], z = at.z[pair], r = at.distance[pair];
-        const double r2 = x * x + y * y + z * z;
-        const unsigned l = i / of_.shape.n_max, n = i % of_.shape.n_max;
-        room_.radial[k * of_.shape.n_radial + i] =
-            of_.p.table == nullptr ? soap::radial<false, false>(of_.p, r2, r, l, n).value
-                                   : soap::radial<false, true>(of_.p, r2, r, l, n).value;
+    // A thread has one function of neighbours that are `step` apart.
+    template <bool table>
+    MOLKERN_DEVICE void radial(unsigned thread, unsigned n) const {
+        const SoapShape& shape = of_.shape;
+        const unsigned n_functions = shape.n_l * shape.n_max;
+        const unsigned step = n_functions < soap_threads ? soap_threads / n_functions : 1;
+        for (unsigned i = thread; i < step * n_functions; i += soap_threads) {
+            const unsigned f = i % n_functions, l = f / shape.n_max, v = f % shape.n_max;
+            const double exponent = of_.p.exponents[l * soap_row(shape.n_max) + v];
+            double* to = room_.radial + l * shape.row + v;
+            for (unsigned k = i / n_functions; k < n; k += step) {
+                const double r2 = room_.near[3 * soap_tile + k];
+                const double r = room_.near[4 * soap_tile + k];
+                to[k * shape.n_radial] = table ? soap::radial<false, true>(of_.p, r2, r, l, v).value
+                                               : soap::gaussian(exponent, r2).value;
+            }
+        }
+    }
+
+    // f(item) for each strip of coefficients of a channel.
+    template <typename Block, typename F>
+    MOLKERN_DEVICE void each_item(Block& block, const F& f) const {
+        block.each_thread([&](unsigned thread) {
+            for (unsigned i = thread; i < of_.n_items; i += soap_threads) f(of_.items[i]);
+        });
+    }
+
+    // Of two harmonics, which share functions.
+    struct Strips {
+        SoapStrip<double> a, b;
+
+        MOLKERN_DEVICE void add(double x, double y, const SoapStrip<double>& of) noexcept {
+            for (unsigned j = 0; j < soap_strip; ++j) {
+                a.v[j] += x * of.v[j];
+                b.v[j] += y * of.v[j];
+            }
+        }
+    };
+
+    template <typename T>
+    MOLKERN_DEVICE static SoapStrip<T>& strip(T* at) noexcept {
+        return *reinterpret_cast<SoapStrip<T>*>(at);
+    }
+    template <typename T>
+    MOLKERN_DEVICE static SoapStrip<T> strip(const T* at) noexcept {
+        return *reinterpret_cast<const SoapStrip<T>*>(at);
     }
 
     // sums += those over the neighbours from .. to - 1 of the tables, or = if they are new; and
@@ -262,20 +336,23 @@ class SoapCoefficients {
     MOLKERN_DEVICE void add_range(Block& block, unsigned from, unsigned to, bool is_new,
                                   double start) const {
         const SoapShape& shape = of_.shape;
-        block.for_each(shape.n_harmonics * shape.n_strips, [&](std::int64_t item) {
-            const unsigned h = static_cast<unsigned>(item) / shape.n_strips;
-            const unsigned v = static_cast<unsigned>(item) % shape.n_strips * soap_strip;
-            const double* value = room_.value + h * soap_stride;
-            const double* radials = room_.radial + degree_of(h) * shape.n_max + v;
-            double total[soap_strip] = {};
-            for (unsigned k = from; k < to; ++k)
-                for (unsigned j = 0; j < soap_strip; ++j)
-                    total[j] += value[k] * radials[k * shape.n_radial + j];
-            double* sums = room_.sums + h * shape.n_max + v;
-            for (unsigned j = 0; j < soap_strip && v + j < shape.n_max; ++j) {
-                if (h == 0) total[j] += start * of_.p.own[v + j];
-                sums[j] = is_new ? total[j] : sums[j] + total[j];
-            }
+        each_item(block, [&](SoapItem at) {
+            const double* value = room_.value + at.h * soap_stride;
+            const double* other = value + at.two * soap_stride;
+            const double* radial = room_.radial + from * shape.n_radial + at.l * shape.row + at.v;
+            Strips total{};
+            for (unsigned k = from; k < to; ++k, radial += shape.n_radial)
+                total.add(value[k], other[k], strip(radial));
+            if (at.h == 0) total.add(start, start, strip(of_.p.own + at.v));
+            double* sums = room_.sums + at.h * shape.row + at.v;
+            double* next = sums + at.two * shape.row;
+            if (!is_new)
+                for (unsigned j = 0; j < soap_strip; ++j) {
+                    total.a.v[j] += sums[j];
+                    total.b.v[j] += next[j];
+                }
+            strip(next) = total.b;
+            strip(sums) = total.a;
         });
     }
 
@@ -284,19 +361,29 @@ class SoapCoefficients {
     MOLKERN_DEVICE void transform(Block& block, const double* sums, T* to, double* total) const {
         const SoapShape& shape = of_.shape;
         const auto row = static_cast<unsigned>(soap_row(of_.p.n_max));
-        block.for_each(shape.n_harmonics * shape.n_strips, [&](std::int64_t item) {
-            const unsigned h = static_cast<unsigned>(item) / shape.n_strips;
-            const unsigned v = static_cast<unsigned>(item) % shape.n_strips * soap_strip;
-            const double* matrix = of_.p.transform + degree_of(h) * row * row + v;
-            const double* from = sums + h * shape.n_max;
-            double c[soap_strip] = {};
-            for (unsigned k = 0; k < shape.n_max; ++k)
-                for (unsigned j = 0; j < soap_strip; ++j) c[j] += from[k] * matrix[k * row + j];
-            for (unsigned j = 0; j < soap_strip && v + j < shape.n_max; ++j) {
-                to[h * shape.n_max + v + j] = static_cast<T>(c[j]);
-                if (total != nullptr) total[h * shape.n_max + v + j] += from[v + j];
+        each_item(block, [&](SoapItem at) {
+            const double* matrix = of_.p.transform + at.l * row * row + at.v;
+            const double* from = sums + at.h * shape.row;
+            const double* other = from + at.two * shape.row;
+            Strips c{};
+            for (unsigned k = 0; k < shape.n_max; ++k, matrix += row)
+                c.add(from[k], other[k], strip(matrix));
+            const unsigned place = at.h * shape.row + at.v, next = place + at.two * shape.row;
+            strip(to + next) = rounded<T>(c.b);
+            strip(to + place) = rounded<T>(c.a);
+            if (total == nullptr) return;
+            for (unsigned j = 0; j < soap_strip; ++j) {
+                total[place + j] += from[at.v + j];
+                if (at.two) total[next + j] += other[at.v + j];
             }
         });
+    }
+
+    template <typename T>
+    MOLKERN_DEVICE static SoapStrip<T> rounded(const SoapStrip<double>& of) noexcept {
+        SoapStrip<T> to;
+        for (unsigned j = 0; j < soap_strip; ++j) to.v[j] = static_cast<T>(of.v[j]);
+        return to;
     }
 
     const SoapCenters& of_;

@@ -30,32 +30,42 @@ struct SoapProducts {
     MOLKERN_DEVICE void each(std::int64_t item, const T* sets, std::int64_t n, const There& there,
                              const Put& put) const {
         const auto i = static_cast<unsigned>(item);
-        const unsigned column = i % shape.n_max, rest = i / shape.n_max;
+        const unsigned n_max = shape.n_max, row = shape.row;
+        const unsigned column = i % n_max, rest = i / n_max;
         const unsigned v = rest % shape.n_strips * soap_strip, of_l = rest / shape.n_strips;
-        const unsigned l = of_l % shape.n_l;
+        const unsigned l = of_l % shape.n_l, most = n_max - v < soap_strip ? n_max - v : soap_strip;
+        // Of one channel n <= n'.
+        const unsigned below = column < v ? 0 : column - v + 1, least = below < most ? below : most;
+        // Behind the first column of a pair, of two channels and of one.
+        const unsigned two = l * n_max * n_max + v * n_max + column;
+        const unsigned one = l * (n_max * (n_max + 1) / 2) + v * (2 * n_max - v - 1) / 2 + column;
         for (unsigned k = of_l / shape.n_l; k < n_pairs; k += n_parts) {
             const SoapPlace place = places[k];
             const bool same = place.a == place.b;
-            if (same && column < v) continue;
+            const unsigned end = same ? least : most;
+            if (end == 0) continue;
             T total[soap_strip] = {};
             for (std::int64_t set = 0; set < n; ++set) {
                 if (!there(set, place.a) || !there(set, place.b)) continue;
-                const T* c = sets + set * shape.n_channels * shape.size + l * l * shape.n_max;
+                const T* c = sets + set * shape.set_size() + l * l * row;
                 const T *a = c + place.a * shape.size + v, *b = c + place.b * shape.size + column;
-                for (unsigned m = 0; m < (2 * l + 1) * shape.n_max; m += shape.n_max)
-                    for (unsigned j = 0; j < soap_strip; ++j) total[j] += a[m + j] * b[m];
+                for (unsigned m = 0; m < 2 * l + 1; ++m, a += row, b += row) {
+                    const auto strip = *reinterpret_cast<const SoapStrip<T>*>(a);
+                    for (unsigned j = 0; j < soap_strip; ++j) total[j] += strip.v[j] * *b;
+                }
             }
-            std::int64_t f = place_of(place, l, v, column);
-            for (unsigned j = 0; j < soap_strip && v + j < shape.n_max; ++j) {
-                if (!same || v + j <= column) put(f, total[j]);
-                f += same ? shape.n_max - 1 - (v + j) : shape.n_max;
+            unsigned f = place.begin + (same ? one : two), step = same ? n_max - 1 - v : n_max;
+            for (unsigned j = 0; j < soap_strip; ++j) {
+                if (j < end) put(f, total[j]);
+                f += step;
+                step -= same;
             }
         }
     }
 
     /// The column of n of channel a and n' of channel b; n <= n' for a channel with itself.
-    MOLKERN_DEVICE std::int64_t place_of(const SoapPlace& place, unsigned l, unsigned n,
-                                         unsigned k) const noexcept {
+    MOLKERN_DEVICE unsigned place_of(const SoapPlace& place, unsigned l, unsigned n,
+                                     unsigned k) const noexcept {
         const unsigned n_max = shape.n_max;
         const bool same = place.a == place.b;
         const unsigned step = same ? n_max * (n_max + 1) / 2 : n_max * n_max;
@@ -90,7 +100,7 @@ MOLKERN_DEVICE double soap_inverse_norm(Block& block, const SoapProducts& produc
     const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
     const double square = block.sum(products.size(), [&](std::int64_t i) {
         double total = 0;
-        products.each(i, c, 1, in, [&](std::int64_t, double f) { total += f * f; });
+        products.each(i, c, 1, in, [&](unsigned, double f) { total += f * f; });
         return total;
     });
     return square > 1e-280 ? 1 / std::sqrt(square) : 0;
