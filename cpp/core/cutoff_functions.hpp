@@ -29,11 +29,12 @@ struct CosineConstants {
             coefficients[k] = coefficients[k - 1] * (-square / ((2 * k - 1) * (2 * k)));
     }
 };
+MOLKERN_TABLE(CosineConstants, cosine_constants);
 
 /// (1 + cos(pi r / r_cut)) / 2 = cos(pi r / (2 r_cut))^2 for u = r^2 / r_cut^2; slope by u.
 template <bool derivative>
 MOLKERN_HOST_DEVICE inline CutoffValue cutoff_cosine(Vector<double> u) noexcept {
-    constexpr CosineConstants constants;
+    const CosineConstants& constants = MOLKERN_TABLE_OF(cosine_constants);
     Vector<double> c = broadcast(constants.coefficients[cosine_degree]), d{};
     MOLKERN_UNROLL
     for (int k = cosine_degree - 1; k >= 0; --k) {

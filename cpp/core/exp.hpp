@@ -69,12 +69,23 @@ MOLKERN_HOST_DEVICE inline Vector<Real> power_of_two(Vector<Real> shifted) noexc
 #endif
 }
 
+MOLKERN_TABLE(ExpConstants<double>, exp_of_double);
+MOLKERN_TABLE(ExpConstants<float>, exp_of_float);
+
+template <typename Real>
+MOLKERN_HOST_DEVICE inline const ExpConstants<Real>& exp_constants() noexcept {
+    if constexpr (sizeof(Real) == sizeof(double))
+        return MOLKERN_TABLE_OF(exp_of_double);
+    else
+        return MOLKERN_TABLE_OF(exp_of_float);
+}
+
 /// exp(x), relative error below 2 units in the last place for `smallest` <= x <= 0; exactly 0
 /// below, exactly 1 at 0, NaN for NaN.
 template <typename Real>
 MOLKERN_HOST_DEVICE inline Vector<Real> exp_negative(Vector<Real> x) noexcept {
     using C = ExpConstants<Real>;
-    constexpr C constants;
+    const C& constants = exp_constants<Real>();
     const Vector<Real> shifted = x * Real(log2_e) + C::round;
     const Vector<Real> n = shifted - C::round;
     const Vector<Real> r = (x - n * C::ln2_high) - n * C::ln2_low;
@@ -97,13 +108,15 @@ struct Exp2Constants {
     }
 };
 
+MOLKERN_TABLE(Exp2Constants, exp2_constants);
+
 /// 2^(a b) for a b <= 0, exactly 0 below 2^-1021, 1 at 0: exp(x y) with y log2(e) for b, in three
 /// quarters of the steps. The relative error is that of rounding b, so up to 1e-16 |a b|, and below
 /// 2 units in the last place.
 MOLKERN_HOST_DEVICE inline Vector<double> exp2_product(Vector<double> a,
                                                        Vector<double> b) noexcept {
     using C = ExpConstants<double>;
-    constexpr Exp2Constants constants;
+    const Exp2Constants& constants = MOLKERN_TABLE_OF(exp2_constants);
     const Vector<double> shifted = a * b + C::round;
     const Vector<double> f = a * b - (shifted - C::round);
     Vector<double> p = broadcast(constants.coefficients[C::degree]);

@@ -34,7 +34,7 @@ struct RowsOfCenters {
     Real* out;
 
     std::size_t shared_bytes() const {
-        return soap_room_bytes(of.p) + soap_channels_bytes(of.p) + 16 +
+        return soap_room_bytes(of.p) + soap_channels_bytes(of.p) + 2 * 16 +
                sizeof(Product) * static_cast<std::size_t>(of.shape.set_size() + soap_padding);
     }
 
@@ -45,15 +45,19 @@ struct RowsOfCenters {
         auto* coefficients = block.template shared<Product>(
             static_cast<std::size_t>(of.shape.set_size() + soap_padding));
         const std::uint8_t* there = soap_channels(block, of, c);
+        // From memory: compilers would compute its address again for every feature.
+        Real** row = block.template shared<Real*>(1);
+        block.for_each(1, [&](std::int64_t) {
+            *row = out + block.index() * static_cast<std::int64_t>(of.p.n_features);
+        });
         SoapCoefficients(of, room).make(block, c, coefficients);
         const SoapProducts products(of);
         double inverse = 1;
         if (of.p.normalize) inverse = soap_inverse_norm(block, products, coefficients, there);
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
-        Real* row = out + block.index() * static_cast<std::int64_t>(of.p.n_features);
-        block.for_each(products.size(), [&](std::int64_t i) {
+        block.for_each(products.size(), [&, to = *row](std::int64_t i) {
             products.each(i, coefficients, 1, in, [&](unsigned f, Product value) {
-                row[f] = static_cast<Real>(value * static_cast<Product>(inverse));
+                to[f] = static_cast<Real>(value * static_cast<Product>(inverse));
             });
         });
     }

@@ -193,30 +193,36 @@ class SoapCoefficients {
     MOLKERN_DEVICE SoapCoefficients(const SoapCenters& of, const SoapRoom& room)
         : of_(of), room_(room) {}
 
-    /// to [n_channels, size] = those of centre c, of channels with a species that is there.
+    /// channels [n_channels, size] = those of centre c, of channels with a species that is there.
     template <typename T, typename Block>
-    MOLKERN_DEVICE void make(Block& block, std::int64_t c, T* to) const {
+    MOLKERN_DEVICE void make(Block& block, std::int64_t c, T* channels) const {
         const SoapShape& shape = of_.shape;
         const auto n_species = static_cast<unsigned>(of_.p.n_species);
+        const auto own = static_cast<unsigned>(of_.neighbors.kind[c]);
         const bool together = of_.p.compression == SoapCompression::mu2;
         if (together) clear(block, room_.sums);
         if (room_.total != nullptr) clear(block, room_.total);
-        Tile tile{of_.begin(c, 0), of_.begin(c, 0)};
+        const std::int64_t* begins = of_.neighbors.begin + c * of_.neighbors.n_species;
+        Tile tile{begins[0], static_cast<unsigned>(begins[n_species] - begins[0]), 0, 0};
         for (unsigned s = 0; s < n_species; ++s) {
-            const bool own = of_.neighbors.kind[c] == static_cast<std::int32_t>(s);
-            if (!own && of_.begin(c, s) == of_.begin(c, s + 1)) continue;
-            add_species(block, c, s, own, together, tile);
-            if (!together) transform(block, room_.sums, to + s * shape.size, room_.total);
+            const auto from = static_cast<unsigned>(begins[s] - tile.first),
+                       to = static_cast<unsigned>(begins[s + 1] - tile.first);
+            if (s != own && from == to) continue;
+            const double start = s == own ? of_.weight_of(s) * of_.p.norms[0] : 0;
+            add_species(block, from, to, start, together, tile);
+            if (!together) transform(block, room_.sums, channels + s * shape.size, room_.total);
         }
-        if (together) transform<T>(block, room_.sums, to, nullptr);
+        if (together) transform<T>(block, room_.sums, channels, nullptr);
         if (room_.total != nullptr)
-            transform<T>(block, room_.total, to + n_species * shape.size, nullptr);
+            transform<T>(block, room_.total, channels + n_species * shape.size, nullptr);
     }
 
   private:
-    // Neighbours whose functions are in the tables.
+    // The neighbours first .. first + n - 1 of a centre, those from begin to end of which are in
+    // the tables.
     struct Tile {
-        std::int64_t begin, end;
+        std::int64_t first;
+        unsigned n, begin, end;
     };
 
     template <typename Block>
@@ -224,23 +230,21 @@ class SoapCoefficients {
         block.for_each(of_.shape.size, [&](std::int64_t i) { sums[i] = 0; });
     }
 
-    // The sums of a species; `add`: on top of what is there. The tile moves on as needed.
+    // The sums over neighbours from .. end - 1, of a species; `add`: on top of what is there. The
+    // tile moves on as needed.
     template <typename Block>
-    MOLKERN_DEVICE void add_species(Block& block, std::int64_t c, unsigned s, bool own, bool add,
-                                    Tile& tile) const {
-        const std::int64_t end = of_.begin(c, s + 1);
-        std::int64_t from = of_.begin(c, s);
-        const double start = own ? of_.weight_of(s) * of_.p.norms[0] : 0;
+    MOLKERN_DEVICE void add_species(Block& block, unsigned from, unsigned end, double start,
+                                    bool add, Tile& tile) const {
         bool begins = true;
         do {
             if (from < end && from == tile.end) {
-                const std::int64_t last = of_.begin(c, of_.neighbors.n_species);
-                tile = {from, last - from < soap_tile ? last : from + soap_tile};
+                tile.begin = from;
+                tile.end = tile.n - from < soap_tile ? tile.n : from + soap_tile;
                 tabulate(block, tile);
             }
-            const std::int64_t to = end < tile.end ? end : tile.end;
-            add_range(block, static_cast<unsigned>(from - tile.begin),
-                      static_cast<unsigned>(to - tile.begin), begins && !add, begins ? start : 0);
+            const unsigned to = end < tile.end ? end : tile.end;
+            add_range(block, from - tile.begin, to - tile.begin, begins && !add,
+                      begins ? start : 0);
             from = to;
             begins = false;
         } while (from < end);
@@ -249,11 +253,11 @@ class SoapCoefficients {
     // Harmonics and radial functions of a tile.
     template <typename Block>
     MOLKERN_DEVICE void tabulate(Block& block, const Tile& tile) const {
-        const auto n = static_cast<unsigned>(tile.end - tile.begin);
+        const unsigned n = tile.end - tile.begin;
         const DeviceNeighbors& at = of_.neighbors;
         block.each_thread([&](unsigned k) {
             if (k >= n) return;
-            const std::int64_t pair = tile.begin + k;
+            const std::int64_t pair = tile.first + tile.begin + k;
             const double x = at.x[pair], y = at.y[pair], z = at.z[pair], r = at.distance[pair];
             const double r2 = x * x + y * y + z * z;
             const double of_species = of_.weight_of(static_cast<unsigned>(at.species[pair]));

@@ -46,7 +46,7 @@ struct SoapProducts {
             if (end == 0) continue;
             T total[soap_strip] = {};
             for (std::int64_t set = 0; set < n; ++set) {
-                if (!there(set, place.a) || !there(set, place.b)) continue;
+                if (!(there(set, place.a) & there(set, place.b))) continue;
                 const T* c = sets + set * shape.set_size() + l * l * row;
                 const T *a = c + place.a * shape.size + v, *b = c + place.b * shape.size + column;
                 for (unsigned m = 0; m < 2 * l + 1; ++m, a += row, b += row) {
