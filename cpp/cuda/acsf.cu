@@ -33,9 +33,9 @@ struct ValuesKernel {
     // Each feature is a sum over the neighbours of one species.
     template <typename Block>
     MOLKERN_DEVICE void radial(Block& block, const Near& near, double* row) const {
-        const auto n_radial = static_cast<std::int64_t>(p.n_radial);
-        block.for_each(near.pairs.n_species * n_radial, [&](std::int64_t f) {
-            const std::int64_t s = f / n_radial;
+        const auto n_radial = static_cast<unsigned>(p.n_radial);
+        each_below(block, static_cast<unsigned>(p.n_species) * n_radial, [&](unsigned f) {
+            const unsigned s = f / n_radial;
             const AcsfRadial function = p.radial[f % n_radial];
             double total = 0;
             for (std::int64_t k = near.of[s]; k < near.of[s + 1]; ++k)
@@ -47,12 +47,12 @@ struct ValuesKernel {
 
     // Factors of n pairs: exponentials with the cutoffs, then angles.
     template <typename Block>
-    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, unsigned n,
                                  double* table) const {
-        const auto n_exponentials = static_cast<std::int64_t>(p.n_exponentials);
-        const std::int64_t width = n_exponentials + static_cast<std::int64_t>(p.n_angles);
-        block.for_each(n * width, [&](std::int64_t i) {
-            const std::int64_t q = i / width, c = i % width;
+        const auto n_exponentials = static_cast<unsigned>(p.n_exponentials);
+        const unsigned width = n_exponentials + static_cast<unsigned>(p.n_angles);
+        each_below(block, n * width, [&](unsigned i) {
+            const unsigned q = i / width, c = i % width;
             if (c < n_exponentials) {
                 const AcsfExponential& x = p.exponentials[c];
                 const double cutoffs = x.closed ? pairs.open[q] * pairs.cutoff[q] : pairs.open[q];
@@ -67,21 +67,23 @@ struct ValuesKernel {
     // Adds the products of pairs q .. q + n - 1.
     template <typename Block>
     MOLKERN_DEVICE void multiply(Block& block, const Near& near, const Chunk& pairs, std::int64_t q,
-                                 std::int64_t n, const double* table, double* row) const {
-        const auto n_exponentials = static_cast<std::int64_t>(p.n_exponentials);
-        const std::int64_t width = n_exponentials + static_cast<std::int64_t>(p.n_angles);
-        const auto size = static_cast<std::int64_t>(p.n_angular);
-        const std::int64_t first = pairs.segment[0], last = pairs.segment[n - 1];
-        block.for_each((last + 1 - first) * size, [&](std::int64_t i) {
-            const std::int64_t t = first + i / size;
+                                 unsigned n, const double* table, double* row) const {
+        const auto n_exponentials = static_cast<unsigned>(p.n_exponentials);
+        const unsigned width = n_exponentials + static_cast<unsigned>(p.n_angles);
+        const auto size = static_cast<unsigned>(p.n_angular);
+        const auto first = static_cast<unsigned>(pairs.segment[0]),
+                   last = static_cast<unsigned>(pairs.segment[n - 1]);
+        each_below(block, (last + 1 - first) * size, [&](unsigned i) {
+            const unsigned t = first + i / size;
             const AcsfAngular& f = p.angular[i % size];
             const std::int64_t from = near.pairs.begin[t] - q, to = near.pairs.begin[t + 1] - q;
-            const std::int64_t end = to < n ? to : n;
-            const double* weights = table + f.exponential;
-            const double* angles = table + n_exponentials + f.angle;
+            const auto start = static_cast<unsigned>(from > 0 ? from : 0),
+                       end = static_cast<unsigned>(to < n ? to : n);
+            const double* weight = table + start * width + f.exponential;
+            const double* angle = table + start * width + n_exponentials + f.angle;
             double total = 0;
-            for (std::int64_t e = from > 0 ? from : 0; e < end; ++e)
-                total += weights[e * width] * angles[e * width];
+            for (unsigned e = start; e < end; ++e, weight += width, angle += width)
+                total += *weight * *angle;
             row[angular_begin(p, t) + static_cast<std::int64_t>(f.slot)] += total;
         });
     }
@@ -99,7 +101,7 @@ struct ValuesKernel {
         radial(block, near, row);
         const std::int64_t n_pairs = p.n_angular == 0 ? 0 : near.pairs.size();
         for (std::int64_t q = 0; q < n_pairs; q += chunk) {
-            const std::int64_t n = n_pairs - q < chunk ? n_pairs - q : chunk;
+            const auto n = static_cast<unsigned>(n_pairs - q < chunk ? n_pairs - q : chunk);
             pairs.fill(block, p, near, q, n);
             tabulate(block, pairs, n, table);
             multiply(block, near, pairs, q, n, table, row);

@@ -11,7 +11,7 @@ namespace molkern::cuda::acsf_device {
 namespace {
 
 // A neighbour's gradient is own * (its vector) + b: own and b [3].
-constexpr std::int64_t n_sums = 4;
+constexpr unsigned n_sums = 4;
 
 template <typename Real>
 struct GradientsKernel {
@@ -30,25 +30,25 @@ struct GradientsKernel {
 
     static std::size_t shared_bytes(const AcsfParameters& p, std::int64_t most) noexcept {
         const std::size_t numbers = acsf_features(p) + width(p) * chunk +
-                                    static_cast<std::size_t>(n_sums * most) + 3 * chunk;
+                                    n_sums * static_cast<std::size_t>(most) + 3 * chunk;
         return Near::bytes(static_cast<std::int64_t>(p.n_species), most) + Chunk::bytes() +
                8 * numbers + 4 * 16;
     }
 
     template <typename Block>
-    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, unsigned n,
                                  double* table) const {
-        const auto n_exponentials = static_cast<std::int64_t>(p.n_exponentials);
-        const std::int64_t n_factors = n_exponentials + static_cast<std::int64_t>(p.n_angles);
-        const auto length = static_cast<std::int64_t>(width(p));
-        block.for_each(n * n_factors, [&](std::int64_t i) {
-            const std::int64_t q = i / n_factors, c = i % n_factors;
+        const auto n_exponentials = static_cast<unsigned>(p.n_exponentials);
+        const unsigned n_factors = n_exponentials + static_cast<unsigned>(p.n_angles);
+        const auto length = static_cast<unsigned>(width(p));
+        each_below(block, n * n_factors, [&](unsigned i) {
+            const unsigned q = i / n_factors, c = i % n_factors;
             double* to = table + q * length;
             if (c < n_exponentials) {
                 to[c] = pairs.exponential(p.exponentials[c], q);
                 return;
             }
-            const std::int64_t a = c - n_exponentials;
+            const unsigned a = c - n_exponentials;
             const acsf::AngleFactor f = acsf::angle_factor<true>(p.angles[a], pairs.cosine[q]);
             to[n_exponentials + 2 * a] = f.value;
             to[n_exponentials + 2 * a + 1] = f.slope;
@@ -58,10 +58,10 @@ struct GradientsKernel {
     // Of n pairs, each [chunk]: what they add to `own` of j and of k, and the factor of the other
     // neighbour's vector.
     template <typename Block>
-    MOLKERN_DEVICE void weigh(Block& block, const Near& near, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void weigh(Block& block, const Near& near, const Chunk& pairs, unsigned n,
                               const double* row, const double* table, double* result) const {
-        block.for_each(n, [&](std::int64_t q) {
-            const double* values = table + q * static_cast<std::int64_t>(width(p));
+        each_below(block, n, [&](unsigned q) {
+            const double* values = table + q * static_cast<unsigned>(width(p));
             const double* angles = values + p.n_exponentials;
             const double* g = row + angular_begin(p, pairs.segment[q]);
             const double open = pairs.open[q], fc = pairs.cutoff[q];
@@ -93,16 +93,17 @@ struct GradientsKernel {
     }
 
     template <typename Block>
-    MOLKERN_DEVICE void add(Block& block, const Near& near, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void add(Block& block, const Near& near, const Chunk& pairs, unsigned n,
                             const double* result, double* sums) const {
-        block.for_each(n_sums * near.n, [&](std::int64_t i) {
-            const std::int64_t k = i / n_sums, c = i % n_sums;
+        each_below(block, static_cast<unsigned>(n_sums * near.n), [&](unsigned i) {
+            const auto k = static_cast<std::int32_t>(i / n_sums);
+            const unsigned c = i % n_sums;
             const double* vector = c == 1 ? near.x : c == 2 ? near.y : near.z;
             double total = 0;
-            for (std::int64_t q = 0; q < n; ++q) {
+            for (unsigned q = 0; q < n; ++q) {
                 const bool is_j = pairs.j[q] == k;
                 if (!is_j && pairs.k[q] != k) continue;
-                const std::int64_t other = is_j ? pairs.k[q] : pairs.j[q];
+                const std::int32_t other = is_j ? pairs.k[q] : pairs.j[q];
                 total +=
                     c == 0 ? result[is_j ? q : chunk + q] : result[2 * chunk + q] * vector[other];
             }
@@ -134,7 +135,7 @@ struct GradientsKernel {
         const Near near = Near::in(block, p, neighbors, center, most);
         const Chunk pairs = Chunk::in(block);
         double* row = block.template shared<double>(static_cast<std::size_t>(size));
-        double* sums = block.template shared<double>(static_cast<std::size_t>(n_sums * most));
+        double* sums = block.template shared<double>(n_sums * static_cast<std::size_t>(most));
         double* table = block.template shared<double>(width(p) * chunk);
         double* result = block.template shared<double>(3 * chunk);
         const Real* from = cotangent.of(center);
@@ -142,7 +143,7 @@ struct GradientsKernel {
         block.for_each(n_sums * near.n, [&](std::int64_t i) { sums[i] = 0; });
         const std::int64_t n_pairs = p.n_angular == 0 ? 0 : near.pairs.size();
         for (std::int64_t q = 0; q < n_pairs; q += chunk) {
-            const std::int64_t n = n_pairs - q < chunk ? n_pairs - q : chunk;
+            const auto n = static_cast<unsigned>(n_pairs - q < chunk ? n_pairs - q : chunk);
             pairs.fill(block, p, near, q, n);
             tabulate(block, pairs, n, table);
             weigh(block, near, pairs, n, row, table, result);

@@ -12,7 +12,7 @@ namespace molkern::cuda::acsf_device {
 
 /// Threads of a block, and pairs that are worked on at a time.
 constexpr unsigned threads = 64;
-constexpr std::int64_t chunk = 64;
+constexpr unsigned chunk = 64;
 
 /// Where the features of pair of species t begin.
 MOLKERN_HOST_DEVICE inline std::int64_t angular_begin(const AcsfParameters& p,

@@ -35,34 +35,33 @@ struct ValuesKernel {
     template <typename Block>
     MOLKERN_DEVICE void radial(Block& block, const CenterPlace& at, double* cutoffs,
                                double* row) const {
-        const auto n_species = static_cast<std::int64_t>(p.n_species);
-        const auto n_shifts = static_cast<std::int64_t>(p.n_shifts);
+        const auto n_species = static_cast<unsigned>(p.n_species);
+        const auto n_shifts = static_cast<unsigned>(p.n_shifts);
         block.for_each(at.n, [&](std::int64_t j) {
             cutoffs[j] = cosine_cutoff(neighbors.distance[at.first + j], p.r_cut).value;
         });
-        block.for_each(n_species * n_shifts, [&](std::int64_t f) {
-            const std::int64_t s = f / n_shifts, k = f % n_shifts;
+        each_below(block, n_species * n_shifts, [&](unsigned f) {
+            const unsigned s = f / n_shifts, k = f % n_shifts;
             const std::int64_t* range = neighbors.begin + at.center * n_species + s;
             double total = 0;
             for (std::int64_t j = range[0]; j < range[1]; ++j)
                 total +=
                     cutoffs[j - at.first] * shift_value(p.eta, p.shifts[k], neighbors.distance[j]);
-            row[static_cast<std::int64_t>(p.place[s]) * n_shifts + k] = radial_factor * total;
+            row[static_cast<unsigned>(p.place[s]) * n_shifts + k] = radial_factor * total;
         });
     }
 
     // Factors of n pairs: sections, then shifts with the weight.
     template <typename Block>
-    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, unsigned n,
                                  double* table) const {
-        const auto n_sections = static_cast<std::int64_t>(p.n_sections);
-        const std::int64_t width = n_sections + static_cast<std::int64_t>(p.n_angular_shifts);
+        const auto n_sections = static_cast<unsigned>(p.n_sections);
+        const unsigned width = n_sections + static_cast<unsigned>(p.n_angular_shifts);
         const Exponent zeta(p.zeta);
-        block.for_each(n * width, [&](std::int64_t i) {
-            const std::int64_t q = i / width, k = i % width;
+        each_below(block, n * width, [&](unsigned i) {
+            const unsigned q = i / width, k = i % width;
             if (k < n_sections) {
-                table[i] = section_value(p, static_cast<std::size_t>(k), pairs.cosine[q],
-                                         pairs.sine[q], zeta);
+                table[i] = section_value(p, k, pairs.cosine[q], pairs.sine[q], zeta);
             } else {
                 table[i] =
                     pairs.weight[q] *
@@ -74,19 +73,22 @@ struct ValuesKernel {
     // Adds the products of pairs q .. q + n - 1.
     template <typename Block>
     MOLKERN_DEVICE void multiply(Block& block, const Near& near, const Chunk& pairs, std::int64_t q,
-                                 std::int64_t n, const double* table, double* row) const {
-        const auto n_sections = static_cast<std::int64_t>(p.n_sections);
-        const std::int64_t width = n_sections + static_cast<std::int64_t>(p.n_angular_shifts);
-        const std::int64_t size = n_sections * (width - n_sections);
-        const std::int64_t first = pairs.segment[0], last = pairs.segment[n - 1];
-        block.for_each((last + 1 - first) * size, [&](std::int64_t i) {
-            const std::int64_t t = first + i / size, f = i % size;
+                                 unsigned n, const double* table, double* row) const {
+        const auto n_sections = static_cast<unsigned>(p.n_sections);
+        const unsigned width = n_sections + static_cast<unsigned>(p.n_angular_shifts);
+        const unsigned size = n_sections * (width - n_sections);
+        const auto first = static_cast<unsigned>(pairs.segment[0]),
+                   last = static_cast<unsigned>(pairs.segment[n - 1]);
+        each_below(block, (last + 1 - first) * size, [&](unsigned i) {
+            const unsigned t = first + i / size, f = i % size;
             const std::int64_t from = near.pairs.begin[t] - q, to = near.pairs.begin[t + 1] - q;
-            const std::int64_t end = to < n ? to : n;
+            const auto start = static_cast<unsigned>(from > 0 ? from : 0),
+                       end = static_cast<unsigned>(to < n ? to : n);
+            const double* section = table + start * width + f % n_sections;
+            const double* shift = table + start * width + n_sections + f / n_sections;
             double total = 0;
-            for (std::int64_t e = from > 0 ? from : 0; e < end; ++e)
-                total += table[e * width + f % n_sections] *
-                         table[e * width + n_sections + f / n_sections];
+            for (unsigned e = start; e < end; ++e, section += width, shift += width)
+                total += *section * *shift;
             row[near.feature[t] + f] += total;
         });
     }
@@ -108,7 +110,7 @@ struct ValuesKernel {
         near.prepare(block, p, neighbors, at);
         const std::int64_t n_pairs = near.pairs.size();
         for (std::int64_t q = 0; q < n_pairs; q += chunk) {
-            const std::int64_t n = n_pairs - q < chunk ? n_pairs - q : chunk;
+            const auto n = static_cast<unsigned>(n_pairs - q < chunk ? n_pairs - q : chunk);
             pairs.fill(block, near, q, n);
             tabulate(block, pairs, n, table);
             multiply(block, near, pairs, q, n, table, row);

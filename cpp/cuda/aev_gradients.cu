@@ -13,7 +13,7 @@ namespace {
 
 // Sums over the pairs of a neighbour k: 2 f(r_j) S, w S' / 2, and 0.95 w dS/dcos times the unit
 // vector of j.
-constexpr std::int64_t n_sums = 5;
+constexpr unsigned n_sums = 5;
 
 template <typename Real>
 struct GradientsKernel {
@@ -31,23 +31,23 @@ struct GradientsKernel {
 
     static std::size_t shared_bytes(const AevParameters& p, std::int64_t most) noexcept {
         const std::size_t numbers = aev_features(p) + width(p) * chunk +
-                                    static_cast<std::size_t>(n_sums * most) + 3 * chunk;
+                                    n_sums * static_cast<std::size_t>(most) + 3 * chunk;
         return Near::bytes(static_cast<std::int64_t>(p.n_species), most) + Chunk::bytes() +
                8 * numbers + 6 * 16;
     }
 
     // Values and derivatives of the factors of n pairs: sections, then shifts.
     template <typename Block>
-    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void tabulate(Block& block, const Chunk& pairs, unsigned n,
                                  double* table) const {
-        const auto n_sections = static_cast<std::int64_t>(p.n_sections);
-        const std::int64_t n_factors = n_sections + static_cast<std::int64_t>(p.n_angular_shifts);
+        const auto n_sections = static_cast<unsigned>(p.n_sections);
+        const unsigned n_factors = n_sections + static_cast<unsigned>(p.n_angular_shifts);
         const Exponent less_one(p.zeta - 1);
-        block.for_each(n * n_factors, [&](std::int64_t i) {
-            const std::int64_t q = i / n_factors, k = i % n_factors;
+        each_below(block, n * n_factors, [&](unsigned i) {
+            const unsigned q = i / n_factors, k = i % n_factors;
             const AevFactor f =
                 k < n_sections
-                    ? section(p, static_cast<std::size_t>(k), pairs.angle(q), less_one)
+                    ? section(p, k, pairs.angle(q), less_one)
                     : shift(p.angular_eta, p.angular_shifts[k - n_sections], pairs.mean[q]);
             table[2 * i] = f.value;
             table[2 * i + 1] = f.derivative;
@@ -56,20 +56,20 @@ struct GradientsKernel {
 
     // Of n pairs S, w S' and w dS/dcos, each [chunk].
     template <typename Block>
-    MOLKERN_DEVICE void contract(Block& block, const Near& near, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void contract(Block& block, const Near& near, const Chunk& pairs, unsigned n,
                                  const double* row, const double* table, double* result) const {
-        const auto n_sections = static_cast<std::int64_t>(p.n_sections);
-        const auto n_shifts = static_cast<std::int64_t>(p.n_angular_shifts);
-        block.for_each(n, [&](std::int64_t q) {
+        const auto n_sections = static_cast<unsigned>(p.n_sections);
+        const auto n_shifts = static_cast<unsigned>(p.n_angular_shifts);
+        each_below(block, n, [&](unsigned q) {
             const double* sections = table + 2 * q * (n_sections + n_shifts);
             const double* shifts = sections + 2 * n_sections;
             const double* g = row + near.feature[pairs.segment[q]];
             double total = 0, by_mean = 0, by_cosine = 0;
-            for (std::int64_t a = 0; a < n_shifts; ++a) {
+            for (unsigned a = 0; a < n_shifts; ++a, g += n_sections) {
                 double value = 0, derivative = 0;
-                for (std::int64_t s = 0; s < n_sections; ++s) {
-                    value += g[a * n_sections + s] * sections[2 * s];
-                    derivative += g[a * n_sections + s] * sections[2 * s + 1];
+                for (unsigned s = 0; s < n_sections; ++s) {
+                    value += g[s] * sections[2 * s];
+                    derivative += g[s] * sections[2 * s + 1];
                 }
                 total += shifts[2 * a] * value;
                 by_mean += shifts[2 * a + 1] * value;
@@ -82,15 +82,16 @@ struct GradientsKernel {
     }
 
     template <typename Block>
-    MOLKERN_DEVICE void add(Block& block, const Near& near, const Chunk& pairs, std::int64_t n,
+    MOLKERN_DEVICE void add(Block& block, const Near& near, const Chunk& pairs, unsigned n,
                             const double* result, double* sums) const {
-        block.for_each(n_sums * near.size(), [&](std::int64_t i) {
-            const std::int64_t k = i / n_sums, c = i % n_sums;
+        each_below(block, static_cast<unsigned>(n_sums * near.size()), [&](unsigned i) {
+            const auto k = static_cast<std::int32_t>(i / n_sums);
+            const unsigned c = i % n_sums;
             const double* direction = c == 2 ? near.x : c == 3 ? near.y : near.z;
             double total = 0;
-            for (std::int64_t q = 0; q < n; ++q) {
+            for (unsigned q = 0; q < n; ++q) {
                 if (pairs.j[q] != k && pairs.k[q] != k) continue;
-                const std::int64_t other = pairs.j[q] == k ? pairs.k[q] : pairs.j[q];
+                const std::int32_t other = pairs.j[q] == k ? pairs.k[q] : pairs.j[q];
                 total += c == 0   ? 2 * result[q] * near.cutoff[other]
                          : c == 1 ? 0.5 * result[chunk + q]
                                   : cosine_factor * result[2 * chunk + q] * direction[other];
@@ -140,7 +141,7 @@ struct GradientsKernel {
         const Near near = Near::in(block, static_cast<std::int64_t>(p.n_species), most);
         const Chunk pairs = Chunk::in(block);
         double* row = block.template shared<double>(features);
-        double* sums = block.template shared<double>(static_cast<std::size_t>(n_sums * most));
+        double* sums = block.template shared<double>(n_sums * static_cast<std::size_t>(most));
         double* table = block.template shared<double>(width(p) * chunk);
         double* result = block.template shared<double>(3 * chunk);
         const Real* from = cotangent.of(center);
@@ -150,7 +151,7 @@ struct GradientsKernel {
         block.for_each(n_sums * near.size(), [&](std::int64_t i) { sums[i] = 0; });
         const std::int64_t n_pairs = near.pairs.size();
         for (std::int64_t q = 0; q < n_pairs; q += chunk) {
-            const std::int64_t n = n_pairs - q < chunk ? n_pairs - q : chunk;
+            const auto n = static_cast<unsigned>(n_pairs - q < chunk ? n_pairs - q : chunk);
             pairs.fill(block, near, q, n);
             tabulate(block, pairs, n, table);
             contract(block, near, pairs, n, row, table, result);

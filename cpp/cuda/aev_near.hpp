@@ -11,7 +11,7 @@ namespace molkern::cuda::aev {
 
 /// Threads of a block, and pairs that are worked on at a time.
 constexpr unsigned threads = 64;
-constexpr std::int64_t chunk = 64;
+constexpr unsigned chunk = 64;
 
 struct CenterPlace {
     std::int64_t center, first, n;  // its neighbours are first .. first + n - 1

@@ -9,6 +9,14 @@
 
 namespace molkern::cuda {
 
+/// f(i) for i < n, as `for_each`, in 32 bits.
+template <typename Block, typename F>
+MOLKERN_DEVICE void each_below(Block& block, unsigned n, const F& f) {
+    block.each_thread([&](unsigned thread) {
+        for (unsigned i = thread; i < n; i += block.n_threads()) f(i);
+    });
+}
+
 /// Two neighbours j > k of one species, or of species a < b.
 struct PairOfNeighbors {
     std::int64_t j, k;
@@ -16,7 +24,7 @@ struct PairOfNeighbors {
 
 /// Pairs of species a <= b: number b (b + 1) / 2 + a.
 ///
-/// of      [n_species + 1]    first neighbour of each species
+/// of      [n_species + 1]    first neighbour of each species; that of the first one is 0
 /// begin   [n_segments + 1]   first pair of each pair of species
 struct PairsOfNeighbors {
     std::int64_t n_species;
@@ -29,18 +37,16 @@ struct PairsOfNeighbors {
 
     MOLKERN_DEVICE std::int64_t size() const noexcept { return begin[n_segments(n_species)]; }
 
-    /// Fills `begin`.
+    /// Fills `begin`: before those of species a and b come all pairs of the species below b, and
+    /// those of the species below a with b.
     template <typename Block>
     MOLKERN_DEVICE void prepare(Block& block) const {
-        block.for_each(1, [&](std::int64_t) {
-            std::int64_t total = 0, segment = 0;
-            for (std::int64_t b = 0; b < n_species; ++b)
-                for (std::int64_t a = 0; a <= b; ++a) {
-                    begin[segment++] = total;
-                    const std::int64_t n = of[a + 1] - of[a], m = of[b + 1] - of[b];
-                    total += a == b ? n * (n - 1) / 2 : n * m;
-                }
-            begin[segment] = total;
+        block.for_each(n_segments(n_species) + 1, [&](std::int64_t segment) {
+            const TrianglePlace species = triangle_place(segment);
+            const std::int64_t below = of[species.row];
+            begin[segment] = below * (below - 1) / 2;
+            if (species.column > 0)
+                begin[segment] += of[species.column] * (of[species.row + 1] - below);
         });
     }
 
