@@ -41,11 +41,30 @@ def test_torch_keeps_the_type_and_refuses_a_second_derivative(batch):
 
     model = mk.CoulombMatrix().fit(batch)
     positions = torch.tensor(batch.positions, dtype=torch.float32, requires_grad=True)
-    energy = features(model, batch, positions).pow(2).sum()
-    (gradient,) = torch.autograd.grad(energy, positions, create_graph=True)
-    assert gradient.dtype == torch.float32
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()
+    X = features(model, batch, positions)
+    assert X.dtype == torch.float32
+    # The gradient of a sum does not depend on anything but positions: it must raise, too.
+    for scalar in (X.pow(2).sum(), X.sum()):
+        (gradient,) = torch.autograd.grad(scalar, positions, create_graph=True, retain_graph=True)
+        assert gradient.dtype == torch.float32
+        with pytest.raises(RuntimeError, match="features has no second derivatives"):
+            gradient.pow(2).sum().backward()
+
+
+def test_torch_takes_what_transform_takes_and_checks_it(batch):
+    torch = pytest.importorskip("torch")
+    from molkern.torch import features
+
+    model = mk.CoulombMatrix().fit(batch)
+    positions = torch.tensor(batch.positions)
+    pairs = [(batch[k].numbers, batch[k].positions) for k in range(len(batch))]
+    assert torch.equal(features(model, pairs, positions), features(model, batch, positions))
+    with pytest.raises(TypeError, match=r"positions: expected a floating-point torch\.Tensor"):
+        features(model, batch, batch.positions)
+    with pytest.raises(TypeError, match=r"found torch\.int64"):
+        features(model, batch, positions.long())
+    with pytest.raises(TypeError, match="structures: expected Structures, a list of"):
+        features(model, 3, positions)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)

@@ -129,10 +129,41 @@ def test_capsules_do_not_leak(emulated):
 
 def test_torch_tensors_stay_torch(emulated):
     torch = pytest.importorskip("torch")
-    X = torch.randn(20, 4, dtype=torch.float64, requires_grad=True)
+    X = torch.randn(20, 4, dtype=torch.float64)
     K = kernels.gaussian(X, sigma=1.0)
     assert isinstance(K, torch.Tensor)
-    expected = kernels.gaussian(X.detach().numpy(), sigma=1.0)
+    expected = kernels.gaussian(X.numpy().copy(), sigma=1.0)
     np.testing.assert_allclose(K.numpy(), expected, atol=1e-12)
     with pytest.raises(ValueError, match="X: expected a C-contiguous array; call"):
         kernels.gaussian(X.T, sigma=1.0)
+
+
+def test_gradients_are_not_lost_in_silence(emulated):
+    torch = pytest.importorskip("torch")
+    X = torch.randn(5, 4, requires_grad=True)
+    with pytest.raises(ValueError, match="X: no gradient flows through here, found a tensor that"):
+        kernels.gaussian(X, sigma=1.0)
+    with torch.no_grad():
+        assert not kernels.gaussian(X, sigma=1.0).requires_grad
+    assert kernels.gaussian(X.detach(), sigma=1.0).shape == (5, 5)
+
+
+@pytest.mark.parametrize("name", ["linear", "polynomial", "euclidean_distances"])
+def test_kernels_of_the_host_say_so(emulated, name):
+    X, kernel = emulated.upload(np.zeros((2, 3)), 0, 0), getattr(kernels, name)
+    with pytest.raises(ValueError, match="X: this is computed on the host only, found an array on"):
+        kernel(X)
+
+
+def test_names_of_devices(emulated):
+    torch = pytest.importorskip("torch")
+    water = [([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])]
+    model = mk.CoulombMatrix().fit(water)
+    expected = model.transform(water)
+    np.testing.assert_array_equal(model.transform(water, device="cpu"), expected)
+    for device in (torch.device("cuda"), torch.device("cuda", 0), "cuda", "cuda:0"):
+        found = model.transform(water, device=device).to_numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+    positions = emulated.upload(np.array(water[0][1]), 0, 0)
+    with pytest.raises(ValueError, match='positions: expected no array on a device with device="c'):
+        model.transform(water, positions=positions, device="cpu")

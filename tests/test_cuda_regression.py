@@ -126,10 +126,25 @@ def test_errors(tensor, data):
         DeviceKernelRidge("local.polynomial", degree=0)
     with pytest.raises(TypeError, match="X: expected an array of torch, CuPy or JAX, found ndarr"):
         DeviceKernelRidge(sigma=1.0).fit(*data)
-    with pytest.raises(ValueError, match="y: expected 60 rows of torch as X has, found 59"):
+    with pytest.raises(ValueError, match=r"y: expected 60 rows of torch as X has, found .* \(59"):
         DeviceKernelRidge(sigma=1.0).fit(X, y[:59])
     with pytest.raises(ValueError, match="X: expected at least one structure to learn from"):
         DeviceKernelRidge(sigma=1.0).fit(X[:0], y[:0])
+    with pytest.raises(ValueError, match=r"as X has, found shape \(60, 2, 1\)"):
+        DeviceKernelRidge(sigma=1.0).fit(X, y[..., None])
+    with pytest.raises(TypeError, match=r"y: expected torch\.float64 as X is, found"):
+        DeviceKernelRidge(sigma=1.0).fit(X, y.float())
+    with pytest.raises(ValueError, match="y: expected finite values, found NaN or infinity"):
+        DeviceKernelRidge(sigma=1.0).fit(X, torch.full_like(y, torch.nan))
+    with pytest.raises(ValueError, match="X: expected finite features, found NaN or infinity"):
+        DeviceKernelRidge(sigma=1.0).fit(torch.full_like(X, torch.nan), y)
+    with pytest.raises(ValueError, match="X: no gradient flows through here"):
+        DeviceKernelRidge(sigma=1.0).fit(X, y).predict(X.clone().requires_grad_())
+    model = DeviceKernelRidge(sigma=1.0).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="X: expected finite features"):
+        model.fit(torch.full_like(X, torch.nan), y + 100)
+    assert torch.equal(model.predict(X), before)  # what failed leaves no trace
     with pytest.raises(ValueError, match="not fitted"):
         DeviceKernelRidge(sigma=1.0).predict(X)
     twice = torch.cat([X, X])

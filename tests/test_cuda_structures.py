@@ -106,7 +106,7 @@ def test_they_are_structures(cuda_module, batch):
     there = mk.cuda.to_device(batch)
     assert there == batch
     assert there.device == 0
-    assert type(there[:2]) is mk.Structures
+    assert repr(there).startswith("DeviceStructures(device=0, n_structures=12, n_atoms=")
     model = mk.CoulombMatrix().fit(there)
     model.transform(there)
     again = pickle.loads(pickle.dumps(there))
@@ -116,6 +116,47 @@ def test_they_are_structures(cuda_module, batch):
         model.transform(again).to_numpy(), model.transform(batch), rtol=1e-13
     )
     np.testing.assert_array_equal(model.jacobian(there).values, model.jacobian(batch).values)
+
+
+def test_parts_stay_on_the_device(cuda_module, batch):
+    there, model = mk.cuda.to_device(batch), mk.BagOfBonds().fit(batch)
+    expected = model.transform(batch)
+    for index in (slice(2, 5), [7, 1], np.arange(12) < 3):
+        part = there[index]
+        assert part.device == 0
+        close(model.transform(part).to_numpy(), expected[index])
+    np.testing.assert_array_equal(model.transform(there, device="cpu"), expected)
+
+
+@pytest.mark.parametrize("model", [mk.CoulombMatrix(), mk.BagOfBonds(), mk.ACSF(average="sum")])
+def test_errors_of_pieces_name_structures_of_the_batch(cuda_module, qm7, monkeypatch, model):
+    batch = qm7[:300]
+    model = model.fit(batch)
+    monkeypatch.setattr(cuda_module, "free_bytes", lambda device: 200_000)
+    positions = batch.positions.copy()
+    positions[batch.offsets[250] + 1] = positions[batch.offsets[250]]
+    wrong = mk.Structures(batch.numbers, positions, batch.offsets)
+    out = np.empty((300, model.n_features_out_))
+    with pytest.raises(ValueError, match="two atoms of molecule 250 coincide"):
+        model.transform(wrong, out, device="cuda")
+    numbers = batch.numbers.copy()
+    numbers[batch.offsets[200]] = 9
+    other = mk.Structures(numbers, batch.positions, batch.offsets)
+    if not isinstance(model, mk.CoulombMatrix):
+        with pytest.raises(ValueError, match="molecule 200"):
+            model.fit(batch).transform(other, out, device="cuda")
+
+
+def test_they_do_not_change(cuda_module, batch):
+    mine = mk.Structures(batch.numbers, batch.positions.copy(), batch.offsets)
+    there, model = mk.cuda.to_device(mine), mk.CoulombMatrix().fit(batch)
+    expected = model.transform(batch)
+    with pytest.raises(ValueError, match="read-only"):
+        there.positions[0] += 1
+    with pytest.raises(AttributeError, match="positions: structures on a device do not change"):
+        there.positions = 2 * there.positions
+    mine.positions[:] *= 1.5
+    close(model.transform(there).to_numpy(), expected)
 
 
 def test_only_the_latest_preparations_stay(cuda_module, batch):

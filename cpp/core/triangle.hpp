@@ -24,7 +24,7 @@ MOLKERN_HOST_DEVICE inline TrianglePlace triangle_place_of(Index k) noexcept {
 
 /// Where entry k is. Small numbers are several times cheaper on a device.
 MOLKERN_HOST_DEVICE inline TrianglePlace triangle_place(std::int64_t k) noexcept {
-    constexpr std::int64_t small = std::int64_t{1} << 30;
+    constexpr std::int64_t small = std::int64_t{1} << 29;  // (row + 1) (row + 2) fits
     return k < small ? triangle_place_of<std::int32_t, float>(static_cast<std::int32_t>(k))
                      : triangle_place_of<std::int64_t, double>(k);
 }

@@ -129,7 +129,8 @@ std::size_t coulomb_matrix_vjp(const DeviceMolecules& of, const CoulombParameter
                                const Real* cotangent, double* gradient, Stream stream) {
     if (p.permutation == Permutation::eigenspectrum)
         return eigenspectra_vjp(of, p, cotangent, gradient, stream);
-    const auto places = coulomb_places(of.largest, stream);
+    const bool looked_up = p.permutation != Permutation::none;
+    const auto places = coulomb_places(looked_up ? of.largest : 0, stream);
     return first_coincident(stream, [&](std::int64_t* flag) {
         const CoulombMolecules molecule{of.molecules, p, of.largest, 1, places.data(), flag};
         const std::size_t pairs =

@@ -41,7 +41,7 @@ MOLKERN_DEVICE inline std::int64_t triangle_index(std::int32_t i, std::int32_t j
 ///
 /// key             what rows are sorted by
 /// order           atom of each row, molecule by molecule
-/// begin, end      first and last but one of the atoms of an atom's molecule, which is the slot-th
+/// begin, end      of the atoms of an atom's molecule, which is the slot-th
 /// entries         lower triangles, `stride` numbers for each molecule, or null
 struct CoulombAtoms {
     std::int64_t n;

@@ -41,9 +41,9 @@ struct Grid;
 /// center          [n_centers]          row of the batch
 /// structure       [n_centers]
 /// center_kinds    [n_centers]          species
-/// grids           [n_grids]            structures that are searched by bins; grid_of
-/// [n_structures] first_entry     [n_grids + 1]        first of the atoms of each grid, all grids
-/// in a row
+/// grids           [n_grids]            structures that are searched by bins
+/// grid_of         [n_structures]       or -1
+/// first_entry     [n_grids + 1]        first of the atoms of each grid, all grids in a row
 class Surroundings {
   public:
     Surroundings(const Composition& of, Stream stream);

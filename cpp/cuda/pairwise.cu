@@ -208,7 +208,8 @@ struct PairwiseKernel {
                 if (metric == Metric::euclidean) {
                     d = (x_norm + y_norms[v]) - 2 * d;
                     // NaN stays.
-                    if (d < 0 || (t.symmetric && i == columns[v] && a == b)) d = 0;
+                    const bool same = t.symmetric && i == columns[v] && a == b;
+                    if (d < 0 || (same && d == d)) d = 0;
                 }
                 shared[(4 * ty + u % 4) * (tile + 1) + offset(tx, v)] = similarity_of(d, scale);
             }

@@ -48,6 +48,8 @@ std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes) {
 void check(cudaError_t code, const char* call) {
     if (code == cudaSuccess) return;
     cudaGetLastError();  // an error that leaves the device usable is not met again
+    if (code == cudaErrorMemoryAllocation)
+        throw OutOfMemory(std::string(call) + ": " + cudaGetErrorString(code));
     throw Error(std::string(call) + ": " + cudaGetErrorString(code) + " (" +
                 cudaGetErrorName(code) + ")");
 }
@@ -93,27 +95,32 @@ std::size_t pool_bytes(cudaMemPool_t pool, cudaMemPoolAttr name) {
     return static_cast<std::size_t>(bytes);
 }
 
-std::string unsupported() {
-    const int major = attribute(cudaDevAttrComputeCapabilityMajor, 0);
-    const int minor = attribute(cudaDevAttrComputeCapabilityMinor, 0);
+}  // namespace
+
+std::string unsupported(int device) {
+    const int major = attribute(cudaDevAttrComputeCapabilityMajor, device);
+    const int minor = attribute(cudaDevAttrComputeCapabilityMinor, device);
+    const std::string name = "device " + std::to_string(device);
     if (10 * major + minor < 75)
-        return "compute capability 7.5 or more is needed, device 0 has " + std::to_string(major) +
-               "." + std::to_string(minor);
-    if (attribute(cudaDevAttrMemoryPoolsSupported, 0) == 0)
-        return "device 0 has no memory pools (stream-ordered allocation)";
+        return "compute capability 7.5 or more is needed, " + name + " has " +
+               std::to_string(major) + "." + std::to_string(minor);
+    if (attribute(cudaDevAttrMemoryPoolsSupported, device) == 0)
+        return name + " has no memory pools (stream-ordered allocation)";
     return "";
 }
-
-}  // namespace
 
 std::string unavailable() {
     int driver = 0, n = 0;
     cudaError_t code = cudaDriverGetVersion(&driver);
     if (code == cudaSuccess && driver == 0) return "no CUDA driver is installed";
     if (code == cudaSuccess) code = cudaGetDeviceCount(&n);
-    if (code == cudaSuccess && n > 0) return unsupported();
-    cudaGetLastError();
-    return code == cudaSuccess ? "no CUDA device was found" : cudaGetErrorString(code);
+    if (code != cudaSuccess || n == 0) {
+        cudaGetLastError();
+        return code == cudaSuccess ? "no CUDA device was found" : cudaGetErrorString(code);
+    }
+    for (int device = 0; device < n; ++device)
+        if (unsupported(device).empty()) return "";
+    return unsupported(0);
 }
 
 int n_devices() {
@@ -225,6 +232,10 @@ std::size_t most_shared_bytes() {
 #else
 
 bool backwards = false;
+
+std::string unsupported(int) {
+    return "";
+}
 
 std::string unavailable() {
     return "";

@@ -25,6 +25,9 @@ class OutOfMemory : public Error {
 /// Why there is no device, or nothing.
 std::string unavailable();
 
+/// Why a device cannot be used, or nothing.
+std::string unsupported(int device);
+
 /// Devices; and their name, driver and memory in words.
 int n_devices();
 std::string description(int device);
@@ -107,7 +110,8 @@ std::size_t most_shared_bytes();
 bool fits(std::size_t shared_bytes);
 [[noreturn]] void raise_shared(std::size_t shared_bytes);
 
-/// Of n_blocks blocks that need `bytes` of global memory each, as many as run at a time.
+/// Of n_blocks blocks that need `bytes` of global memory each, as many as one launch has: 1024, or
+/// as many as 256 MiB hold, but one.
 std::int64_t n_rooms(std::int64_t n_blocks, std::size_t bytes);
 
 #if defined(__CUDACC__)

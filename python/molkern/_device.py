@@ -58,14 +58,12 @@ class Place:
     library: str
 
 
-def place_of(
-    device: str | None, structures: Structures | None = None, /, **arrays: Any
-) -> Place | None:
+def place_of(device: Any, structures: Structures | None = None, /, **arrays: Any) -> Place | None:
     """Where work on these arguments is done; None: on the host.
 
     Parameters
     ----------
-    device : None, "cuda" or "cuda:<number>"
+    device : None, "cpu", "cuda", "cuda:<number>" or a torch.device
         None: where the arrays or, without any, the structures are.
     structures : Structures, optional
     **arrays : array or None
@@ -82,20 +80,27 @@ def place_of(
     given = {name: array for name, array in arrays.items() if array is not None}
     there = {name: _number(array, kind) for name, array in given.items()}
     numbers = {name: number for name, number in there.items() if number is not None}
+    if device is not None and str(device) == "cpu":
+        for name in numbers:
+            raise ValueError(f'{name}: expected no array on a device with device="cpu"')
+        return None
+    first = next((given[name] for name in numbers), None)
+    if isinstance(structures, DeviceStructures):
+        numbers = {"structures": structures.device, **numbers}
     if device is None and not numbers:
-        if not isinstance(structures, DeviceStructures):
-            return None
-        return Place(cuda.extension(), structures.device, 0, "")
+        return None
     wanted = None if device is None else cuda.device_number(device)
-    if numbers and len(numbers) < len(given):
-        host = next(name for name in given if name not in numbers)
-        raise ValueError(f"{host}: expected an array on a device as {next(iter(numbers))} is")
+    for name in given:
+        if numbers and name not in numbers:
+            raise ValueError(f"{name}: expected an array on a device as {next(iter(numbers))} is")
     for name, number in numbers.items():
         if wanted is not None and number != wanted:
-            raise ValueError(f"{name}: expected an array on device {wanted}, found {number}")
+            raise ValueError(f"{name}: expected on device {wanted}, found on {number}")
         wanted = number
-    first = next(iter(given[name] for name in numbers), None)
-    return Place(cuda.extension(), wanted or 0, _stream_of(first), library_of(first))
+    module = cuda.extension()
+    if why := module.unsupported(wanted):
+        raise RuntimeError(f"device: {why}")
+    return Place(module, int(wanted or 0), _stream_of(first), library_of(first))
 
 
 def on_device(array: Any) -> bool:
@@ -114,12 +119,22 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
         return module.upload(host, place.device, place.stream)
     if not isinstance(array, module.DeviceArray):
         if library_of(array) == "torch":
-            array = array.detach()
+            array = _without_gradient(name, array)
         # DLPack has no 0: 1 is the default stream. The emulation has no streams.
         options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
         with _current(array):
             array = module.imported(name, array.__dlpack__(**options), place.stream)
     return module.as_double(array, place.stream) if double else array
+
+
+def _without_gradient(name: str, tensor: Any) -> Any:
+    """A tensor of torch; raises where a gradient would be lost."""
+    if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
+        raise ValueError(
+            f"{name}: no gradient flows through here, found a tensor that requires one: call "
+            ".detach(), or use molkern.torch.features, through which those of positions flow"
+        )
+    return tensor.detach()
 
 
 def positions_on(place: Place, batch: Structures, positions: Any) -> Any:
@@ -139,8 +154,8 @@ def require_none(positions: Any) -> None:
     """Raise for positions beside the structures that are not on a device."""
     if positions is not None:
         raise TypeError(
-            f"positions: expected an array on a device, found {type(positions).__name__}; others "
-            "belong into the structures"
+            f"positions: expected an array on a device, found {type(positions).__name__} on the "
+            "host; others belong into the structures"
         )
 
 
@@ -154,6 +169,7 @@ def in_pieces(
 ) -> npt.NDArray[Any]:
     """Write results of a batch into an array of the host, of as much of it as fits at a time.
 
+    What the host can check of the batch has been checked: errors would name a piece's structures.
     A quarter of the free memory is for the results of a piece. What else it needs is not known
     before: a piece that does not fit is halved, until it is one structure.
     """
@@ -164,12 +180,14 @@ def in_pieces(
         stop = int(np.searchsorted(ends, ends[start] + rows, side="right")) - 1
         stop = min(max(stop, start + 1), len(batch))
         try:
-            result = compute(batch[start:stop])
+            result = compute(Structures.__getitem__(batch, slice(start, stop)))
         except place.module.OutOfMemory:
             if stop == start + 1:
                 raise
             rows = max(1, int(ends[stop] - ends[start]) // 2)
             continue
+        except _CoincidentError as error:
+            raise _CoincidentError(start + error.structure) from None
         result.copy_to(out[ends[start] : ends[stop]])
         start = stop
     return out
@@ -191,10 +209,16 @@ def deliver(place: Place, array: Any) -> Any:
 def require_apart(coincident: int | None) -> None:
     """Raise for the structure in which a device met two atoms at one place."""
     if coincident is not None:
-        raise ValueError(
-            f"positions: two atoms of molecule {coincident} coincide (closer than 0.001 angstrom), "
-            "or it has values that are not finite"
+        raise _CoincidentError(coincident)
+
+
+class _CoincidentError(ValueError):
+    def __init__(self, structure: int) -> None:
+        super().__init__(
+            f"positions: two atoms of molecule {structure} coincide (closer than 0.001 angstrom), "
+            "or its positions are not finite, or too far away"
         )
+        self.structure = structure
 
 
 def _device_kind() -> int:

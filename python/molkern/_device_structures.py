@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NoReturn
 
 from molkern.structures import Structures
 
@@ -16,32 +17,56 @@ _MOST_KEPT = 16
 class DeviceStructures(Structures):
     """A batch that representations compute on a device, made by ``cuda.to_device``.
 
-    Everything that ``Structures`` have is there, too: on the host it is one of them.
+    Everything that ``Structures`` have is there, too, as copies that cannot be changed. What is
+    chosen of it, like ``batch[:10]``, stays on the device.
 
     Attributes
     ----------
     device : int
     """
 
-    __slots__ = ("_kept", "device")
+    __slots__ = ("_kept", "_lock", "device")
+
+    device: int
+    _kept: dict[Hashable, Any]
+    _lock: threading.Lock
 
     def __init__(self, structures: Structures, device: int) -> None:
         for name in Structures.__slots__:
-            setattr(self, name, getattr(structures, name))
-        self.device = device
-        self._kept: dict[Hashable, Any] = {}
+            array = getattr(structures, name)
+            if array is not None:
+                array = array.copy()
+                array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "device", device)
+        object.__setattr__(self, "_kept", {})
+        object.__setattr__(self, "_lock", threading.Lock())
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"{name}: structures on a device do not change; make new ones")
+
+    def __getitem__(self, index: Any) -> DeviceStructures:
+        return DeviceStructures(super().__getitem__(index), self.device)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("Structures(", f"DeviceStructures(device={self.device}, ")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return DeviceStructures, (self[:], self.device)
+        return DeviceStructures, (super().__getitem__(slice(None)), self.device)
 
     def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """What ``make()`` returned for this key."""
-        found = self._kept.get(key, self)
-        if found is self:
+        with self._lock:
+            known = key in self._kept
+            found = self._kept.pop(key, None)
+            if known:
+                self._kept[key] = found  # behind all others: the first goes first
+        if not known:
             found = make()
-            while len(self._kept) >= _MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = found
+            with self._lock:
+                self._kept[key] = found
+                if len(self._kept) > _MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
         return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import checked_out, require_bytes
+from molkern._device import on_device
 from molkern._numbers import real_number, real_numbers, whole_number
 
 Matrix = npt.NDArray[Any]
@@ -30,6 +31,10 @@ def centred(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix 
 
 def matrix(name: str, values: npt.ArrayLike) -> Matrix:
     """A C-contiguous matrix of float64 or float32; other real numbers become float64."""
+    if on_device(values):
+        raise ValueError(
+            f"{name}: this is computed on the host only, found an array on a device: copy it first"
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:

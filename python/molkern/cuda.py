@@ -1,8 +1,9 @@
 """Computing on a CUDA device: whether one can be used, and which there are.
 
-Functions and representations take ``device="cuda"``, or arrays that live on a device already. The
-compiled module for it comes with ``pip install "molkern[cuda13]"``; ``import molkern`` never needs
-it.
+``transform`` and ``vjp`` of the representations take ``device="cuda"``, ``positions`` that live on
+a device, or structures that stay there (``to_device``); Gaussian, Laplacian and local kernels are
+computed where the features are. The compiled module comes with ``pip install "molkern[cuda13]"``;
+``import molkern`` never needs it.
 """
 
 from __future__ import annotations
@@ -47,23 +48,24 @@ def devices() -> list[str]:
     return [module.description(k) for k in range(module.n_devices())]
 
 
-def to_device(structures: Any, device: str = "cuda") -> DeviceStructures:
+def to_device(structures: Any, device: Any = "cuda") -> DeviceStructures:
     """Structures that stay on a device, for many computations with the same atoms.
 
-    A representation checks and copies numbers, offsets and cells at its first ``transform`` or
-    ``vjp`` of them, and only launches kernels at the next ones, with these positions or with those
-    that its argument ``positions`` has. ``device`` need not be named again.
+    The first ``transform`` or ``vjp`` of a representation checks and copies numbers, offsets and
+    cells; the next ones do not look at atoms on the host, and take these positions or those that
+    the argument ``positions`` has. ``device`` need not be named again; with ``device="cpu"`` the
+    host computes.
 
     Parameters
     ----------
     structures : Structures, or list of ase.Atoms or of (numbers, positions)
-        Not to be changed afterwards.
-    device : {"cuda", "cuda:<number>"}, default="cuda"
+        Copied: changing them changes nothing there.
+    device : {"cuda", "cuda:<number>"} or torch.device, default="cuda"
 
     Returns
     -------
     DeviceStructures
-        ``Structures`` with the attribute ``device``, a number.
+        ``Structures`` with the attribute ``device``, a number; a part of them stays there, too.
 
     Raises
     ------
@@ -85,11 +87,14 @@ def to_device(structures: Any, device: str = "cuda") -> DeviceStructures:
     return DeviceStructures(as_structures(structures), device_number(device))
 
 
-def device_number(device: str) -> int:
+def device_number(device: Any) -> int:
     """The number in "cuda" or "cuda:1"."""
-    name, _, number = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if name != "cuda" or (":" in device and not number.isdecimal()):
-        raise ValueError(f'device: expected None, "cuda" or "cuda:<number>", found {device!r}')
+    text = str(device) if type(device).__module__ == "torch" else device  # a torch.device
+    name, _, number = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if name != "cuda" or (":" in text and not number.isdecimal()):
+        raise ValueError(
+            f'device: expected None, "cpu", "cuda" or "cuda:<number>", found {device!r}'
+        )
     k = int(number or 0)
     n = extension().n_devices()
     if k >= n:

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from molkern.structures import Structures
+from molkern.structures import Structures, as_structures
 
 __all__ = ["features"]
 
 
-def features(representation: Any, structures: Structures, positions: torch.Tensor) -> torch.Tensor:
+def features(representation: Any, structures: Any, positions: torch.Tensor) -> torch.Tensor:
     """Features of structures at these positions, through which gradients flow.
 
     Parameters
     ----------
     representation : fitted representation
         With ``vjp``.
-    structures : Structures
-        Numbers, offsets and cells; its own positions do not matter.
+    structures : Structures, or list of ase.Atoms or of (numbers, positions)
+        Numbers, offsets and cells; its own positions do not matter. In a loop on a device those of
+        ``cuda.to_device``, which are checked and copied once.
     positions : torch.Tensor, shape (n_atoms, 3)
-        Å; on a CUDA device the work is done there. float64 is used as it is, other types are
-        converted.
+        Å, floating-point; on a CUDA device the work is done there.
 
     Returns
     -------
     torch.Tensor
-        As ``representation.transform`` gives it, on the device of ``positions``. The gradient has
-        the type of ``positions``; a second derivative raises.
+        As ``representation.transform`` gives it, with the type and on the device of ``positions``,
+        as is the gradient.
+
+    Raises
+    ------
+    TypeError
+        For positions that are no tensor of real numbers, or structures that are none.
+    RuntimeError
+        When a gradient is differentiated: second derivatives are not there, so a loss may not hold
+        forces, nor may ``torch.func`` be used.
 
     Notes
     -----
     The cost of the gradient is that of ``representation.vjp``: the Jacobian is never formed.
+    Kernels and `regression` pass no gradients on: they raise for tensors that require them.
     """
-    result: torch.Tensor = _Features.apply(positions, representation, structures)
+    if not isinstance(positions, torch.Tensor) or not positions.is_floating_point():
+        found = getattr(positions, "dtype", type(positions).__name__)
+        raise TypeError(f"positions: expected a floating-point torch.Tensor, found {found}")
+    result: torch.Tensor = _Features.apply(positions, representation, as_structures(structures))
     return result
 
 
@@ -46,28 +57,47 @@ class _Features(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(positions)
         ctx.of = representation, structures
-        if positions.is_cuda:
-            there = positions.detach().double().contiguous()
+        there = positions.detach().double().contiguous()
+        if there.is_cuda:
             result: torch.Tensor = representation.transform(structures, positions=there)
-            return result
-        return torch.from_numpy(representation.transform(_moved(structures, positions)))
+        else:
+            result = torch.from_numpy(representation.transform(_moved(structures, there)))
+        return result.to(positions.dtype)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gX: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx: Any, *gX: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (positions,) = ctx.saved_tensors
-        representation, structures = ctx.of
-        if positions.is_cuda:
-            there = positions.detach().double().contiguous()
-            gradient = representation.vjp(structures, gX.contiguous(), positions=there)
+        return _Gradient.apply(positions, gX[0], *ctx.of), None, None
+
+
+class _Gradient(torch.autograd.Function):
+    """A function of its own, so that nobody differentiates a gradient and gets nothing."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        positions: torch.Tensor,
+        gX: torch.Tensor,
+        representation: Any,
+        structures: Structures,
+    ) -> torch.Tensor:
+        there, cotangent = positions.detach().double().contiguous(), gX.detach().contiguous()
+        if there.is_cuda:
+            gradient = representation.vjp(structures, cotangent, positions=there)
         else:
-            moved = _moved(structures, positions)
-            gradient = torch.from_numpy(representation.vjp(moved, gX.numpy()))
-        return gradient.to(positions.dtype), None, None
+            moved = _moved(structures, there)
+            gradient = torch.from_numpy(representation.vjp(moved, cotangent.numpy()))
+        result: torch.Tensor = gradient.to(positions.dtype)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: torch.Tensor) -> NoReturn:
+        raise RuntimeError(
+            "molkern.torch.features has no second derivatives: a loss may not hold its gradients"
+        )
 
 
 def _moved(structures: Structures, positions: torch.Tensor) -> Structures:
-    there = positions.detach().double().contiguous().numpy()
     return Structures(
-        structures.numbers, there, structures.offsets, structures.cells, structures.pbc
+        structures.numbers, positions.numpy(), structures.offsets, structures.cells, structures.pbc
     )

@@ -43,7 +43,7 @@ DeviceArray::DeviceArray(std::vector<std::int64_t> shape, std::size_t item_bytes
       item_bytes_(item_bytes),
       device_(cuda::current_device()),
       stream_(stream),
-      memory_(std::make_shared<cuda::Memory>(bytes(), stream, true)),
+      memory_(new cuda::Memory(bytes(), stream, true), Waiting{}),
       data_(memory_->data()) {}
 
 DeviceArray::DeviceArray(const std::string& name, const py::capsule& capsule, cuda::Stream stream)

@@ -53,6 +53,19 @@ class DeviceArray {
     void* data_;
 };
 
+/// Deletes what waits for the device when it goes: other threads of the interpreter run on.
+struct Waiting {
+    template <typename T>
+    void operator()(T* object) const {
+        if (PyGILState_Check() == 0) {
+            delete object;
+            return;
+        }
+        const py::gil_scoped_release release;
+        delete object;
+    }
+};
+
 inline cuda::Stream stream_of(std::uintptr_t handle) noexcept {
     return reinterpret_cast<cuda::Stream>(handle);
 }

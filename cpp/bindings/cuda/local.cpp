@@ -87,7 +87,7 @@ Around surroundings(const std::vector<std::int32_t>& species, double r_cut,
                                r_cut};
     const cuda::CurrentDevice here(device);
     py::gil_scoped_release release;
-    return std::make_shared<cuda::Surroundings>(of, stream_of(stream));
+    return Around(new cuda::Surroundings(of, stream_of(stream)), Waiting{});
 }
 
 Around surroundings_for(const Kernel& kernel, const Array<std::int32_t>& numbers,

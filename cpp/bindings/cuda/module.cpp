@@ -105,7 +105,8 @@ void define_molecules(py::module_& m) {
         [](const Array<std::int32_t>& numbers, const Array<std::int64_t>& offsets, int device,
            std::uintptr_t stream) {
             const cuda::CurrentDevice here(device);
-            return std::make_shared<MoleculesOnDevice>(numbers, offsets, stream_of(stream));
+            const py::gil_scoped_release release;
+            return Of(new MoleculesOnDevice(numbers, offsets, stream_of(stream)), Waiting{});
         },
         py::arg("numbers").noconvert(), py::arg("offsets").noconvert(), py::arg("device"),
         py::arg("stream"));
@@ -120,6 +121,7 @@ PYBIND11_MODULE(_cuda, m) {
     py::register_local_exception<cuda::Error>(m, "Error", PyExc_RuntimeError);
     py::register_local_exception<cuda::OutOfMemory>(m, "OutOfMemory", PyExc_MemoryError);
     m.def("unavailable", &cuda::unavailable);
+    m.def("unsupported", &cuda::unsupported, py::arg("device"));
     m.def("n_devices", &cuda::n_devices);
     m.def("description", &cuda::description, py::arg("device"));
     m.def(

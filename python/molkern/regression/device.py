@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
+import numpy as np
+
 from molkern import kernels
-from molkern._device import library_of
+from molkern._device import library_of, on_device
 from molkern._errors import NotFittedError
 from molkern._kernel_inputs import check_polynomial
 from molkern._numbers import real_number
@@ -27,8 +29,8 @@ class DeviceKernelRidge:
     The kernel matrix is computed by molkern, the Cholesky factorisation and the solution by the
     library of the arrays (torch, CuPy or JAX): no array goes through the host, but for one number
     of each structure where ``normalize`` is set. The mean of the training labels is subtracted
-    before the fit and added to predictions. `KernelRidge` chooses ``sigma`` and ``alpha`` by
-    cross-validation, on the host.
+    before the fit and added to predictions, through which no gradient flows. `KernelRidge` chooses
+    ``sigma`` and ``alpha`` by cross-validation and has baselines of elements, on the host.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ class DeviceKernelRidge:
     alpha : float, default=1e-9
         Added to the diagonal, >= 0.
     normalize : bool, default=False
-        Divide a local kernel by :math:`\sqrt{K_{AA} K_{BB}}`. The others are 1 there.
+        Divide a local kernel by :math:`\sqrt{K_{AA} K_{BB}}`; kernels of rows are 1 on their
+        diagonal as they are.
     degree : int, default=2
         Power of a polynomial, 1 or more.
     scale, offset : float, default=1.0 and 0.0
@@ -84,6 +87,8 @@ class DeviceKernelRidge:
         else:
             sigma = real_number("sigma", sigma, 0, above=True)
         self.kernel, self.sigma, self.alpha = kernel, sigma, real_number("alpha", alpha, 0)
+        if not isinstance(normalize, bool):
+            raise TypeError(f"normalize: expected True or False, found {normalize!r}")
         self.normalize = normalize
         self.degree, self.scale, self.offset = degree, scale, offset
 
@@ -93,7 +98,7 @@ class DeviceKernelRidge:
         Parameters
         ----------
         X : array of shape (n, n_features), or (n_atoms, n_features) for a local kernel
-            float32 or float64, C-contiguous.
+            float32 or float64, C-contiguous; kept, not copied.
         y : array of shape (n,) or (n, n_targets)
             On the same device, of the same library and type.
         structures : Structures, list of ase.Atoms or of (numbers, positions), optional
@@ -102,29 +107,33 @@ class DeviceKernelRidge:
         Raises
         ------
         TypeError
-            For arrays of no known library.
+            For arrays of no known library, on the host, or of different types.
         ValueError
-            For numbers of rows that differ, or a matrix that is not positive definite.
+            For numbers of rows that differ, values that are not finite, tensors that require a
+            gradient, or a matrix that is not positive definite.
 
         Notes
         -----
-        Cost: the kernel matrix, n² numbers of memory twice, and n³ / 3 multiply-adds.
+        Cost: the kernel matrix, n² numbers of memory three times, and n³ / 3 multiply-adds.
         """
         library = _library("X", X)
         batch = self._structures(structures, "fit")
         n, there = (len(X), "X has") if batch is None else (len(batch), "there are structures")
         if n == 0:
             raise ValueError("X: expected at least one structure to learn from, found none")
-        if _library("y", y) is not library or len(y) != n:
+        if _library("y", y) is not library or y.ndim not in (1, 2) or len(y) != n:
             raise ValueError(
-                f"y: expected {n} rows of {library.__name__} as {there}, found {len(y)} of "
-                f"{type(y).__module__}"
+                f"y: expected {n} rows of {library.__name__} as {there}, found shape "
+                f"{tuple(y.shape)} of {type(y).__module__}"
             )
-        self.mean_ = y.mean(0)
-        matrix = self._matrix(X, batch)
+        if y.dtype != X.dtype:
+            raise TypeError(f"y: expected {X.dtype} as X is, found {y.dtype}")
+        if not bool(library.isfinite(y).all()):
+            raise ValueError("y: expected finite values, found NaN or infinity")
+        mean, matrix = y.mean(0), self._matrix(X, batch)
         matrix = matrix + self.alpha * library.eye(n, **_like(matrix))
-        self.dual_coef_ = _solved(library, matrix, (y - self.mean_).reshape(n, -1))
-        self.dual_coef_ = self.dual_coef_.reshape(y.shape)
+        coefficients = _solved(library, matrix, (y - mean).reshape(n, -1))
+        self.mean_, self.dual_coef_ = mean, coefficients.reshape(y.shape)
         self.X_fit_, self._structures_fit = X, batch
         return self
 
@@ -179,7 +188,10 @@ def _library(name: str, array: Any) -> Any:
     if not library:
         raise TypeError(
             f"{name}: expected an array of torch, CuPy or JAX, found {type(array).__name__}"
+            + ("; torch.from_dlpack makes a tensor of it" if on_device(array) else "")
         )
+    if not on_device(array):
+        raise TypeError(f"{name}: expected an array on a device, found one on the host")
     return sys.modules["jax.numpy" if library == "jax" else library]
 
 
@@ -190,16 +202,22 @@ def _like(matrix: Any) -> dict[str, Any]:
     return {"dtype": matrix.dtype}
 
 
+def _why_not(library: Any, matrix: Any) -> str:
+    """Why a matrix has no Cholesky factors."""
+    if not bool(library.isfinite(matrix).all()):
+        return "X: expected finite features, found NaN or infinity"
+    return "the kernel matrix is not positive definite: a larger alpha?"
+
+
 def _solved(library: Any, matrix: Any, y: Any) -> Any:
     """The solution of a symmetric positive definite system, by Cholesky."""
+    singular = getattr(library.linalg, "LinAlgError", np.linalg.LinAlgError)
     try:
         lower = library.linalg.cholesky(matrix)
-    except Exception as error:  # every library has its own
-        raise ValueError(
-            f"the kernel matrix is not positive definite: a larger alpha? ({error})"
-        ) from error
+    except singular as error:
+        raise ValueError(f"{_why_not(library, matrix)} ({error})") from error
     if not bool(library.isfinite(lower).all()):
-        raise ValueError("the kernel matrix is not positive definite: a larger alpha?")
+        raise ValueError(_why_not(library, matrix))
     name = library.__name__.partition(".")[0]
     if name == "torch":
         return library.cholesky_solve(y, lower)

@@ -43,6 +43,9 @@ class GlobalRepresentation(Representation):
     def _compute_jacobian(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         """Write the derivatives with respect to each atom, (n_atoms, 3, n_features)."""
 
+    def _check_for_device(self, structures: Structures) -> None:
+        """Raise for what is wrong whatever the positions on a device are."""
+
     def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
         """Features as an array of the compiled module; positions are one of those."""
         raise ValueError(f"device: {type(self).__name__} is computed on the host only")
@@ -58,7 +61,7 @@ class GlobalRepresentation(Representation):
         structures: Any,
         out: npt.NDArray[Any] | None = None,
         *,
-        device: str | None = None,
+        device: Any = None,
         positions: Any = None,
     ) -> Any:
         """Features of structures, one row each.
@@ -69,21 +72,21 @@ class GlobalRepresentation(Representation):
             Positions in Å.
         out : ndarray of shape (n_structures, n_features_out_), optional
             Where the result goes: C-contiguous, of type ``dtype``. None: a new array.
-        device : {None, "cuda", "cuda:<number>"}
+        device : {None, "cpu", "cuda", "cuda:<number>"} or torch.device
             Where to compute. None: where ``positions`` or ``structures`` (see ``cuda.to_device``)
             are, else on the host. With ``out`` the
             result comes back to the host, and a batch may be larger than the device's memory: it
             streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
-            Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
-            ``__dlpack__``.
+            Instead of those of ``structures``, Å, float64 or float32, without ``out``: of torch,
+            CuPy, JAX or anything with ``__dlpack__``.
 
         Returns
         -------
         ndarray of shape (n_structures, n_features_out_)
             In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
-            On a device an array of the library of ``positions``, without them one with
-            ``__dlpack__`` and ``to_numpy()``.
+            On a device an array of the library of ``positions``; without them one that
+            ``torch.from_dlpack`` takes, and the like, and that has ``to_numpy()``.
 
         Raises
         ------
@@ -110,6 +113,7 @@ class GlobalRepresentation(Representation):
         else:
             checked_out(out, shape, dtype)
         if place is not None:
+            self._check_for_device(batch)
             return in_pieces(
                 place, batch, out, lambda part: self._piece(place, part), per_atom=False
             )
@@ -124,7 +128,7 @@ class GlobalRepresentation(Representation):
         structures: Any,
         gX: npt.ArrayLike,
         *,
-        device: str | None = None,
+        device: Any = None,
         positions: Any = None,
     ) -> Any:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
@@ -138,8 +142,8 @@ class GlobalRepresentation(Representation):
             Positions in Å.
         gX : array_like of float, shape (n_structures, n_features_out_)
             The derivative of a scalar with respect to the features; on a device float32 or float64.
-        device : {None, "cuda", "cuda:<number>"}
-            Where to compute. None: where ``positions`` or ``gX`` are, else on the host.
+        device : {None, "cpu", "cuda", "cuda:<number>"} or torch.device
+            Where to compute. None: where ``positions``, ``gX`` or ``structures`` are.
         positions : array on a device, shape (n_atoms, 3), optional
             As for ``transform``.
 

@@ -17,7 +17,7 @@ from molkern._device_structures import kept
 from molkern.elements import species_numbers, symbol_of
 from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
-from molkern.representations._local_device import gradient_on, place_for, values_on
+from molkern.representations._local_device import check, gradient_on, place_for, values_on
 from molkern.structures import Structures, as_structures
 
 __all__ = ["LocalRepresentation"]
@@ -100,7 +100,7 @@ class LocalRepresentation(Representation):
         out: npt.NDArray[Any] | None = None,
         *,
         centers: npt.ArrayLike | None = None,
-        device: str | None = None,
+        device: Any = None,
         positions: Any = None,
     ) -> Any:
         """Features.
@@ -112,20 +112,20 @@ class LocalRepresentation(Representation):
         out : ndarray, C-contiguous, of the shape and dtype of the result, optional
         centers : array_like of int, ascending, optional
             Rows of the batch that are represented; all atoms are neighbours. None: all of them.
-        device : {None, "cuda", "cuda:<number>"}
+        device : {None, "cpu", "cuda", "cuda:<number>"} or torch.device
             Where to compute. None: where ``positions`` or ``structures`` (see ``cuda.to_device``)
             are, else on the host. With ``out`` the
             result comes back to the host, and a batch may be larger than the device's memory: it
             streams through in pieces.
         positions : array on a device, shape (n_atoms, 3), optional
-            Instead of those of ``structures``, Å, float64: of torch, CuPy, JAX or anything with
-            ``__dlpack__``.
+            Instead of those of ``structures``, Å, float64 or float32, without ``out``: of torch,
+            CuPy, JAX or anything with ``__dlpack__``.
 
         Returns
         -------
         ndarray, shape (n_centers, n_features) or with an average (n_structures, n_features)
-            On a device an array of the library of ``positions``, without them one with
-            ``__dlpack__`` and ``to_numpy()``.
+            On a device an array of the library of ``positions``; without them one that
+            ``torch.from_dlpack`` takes, and the like, and that has ``to_numpy()``.
 
         Raises
         ------
@@ -156,6 +156,7 @@ class LocalRepresentation(Representation):
         else:
             checked_out(out, shape, dtype)
         if place is not None:
+            check(self._kernel, batch, None, self._average_name())
             return in_pieces(
                 place,
                 batch,
@@ -182,7 +183,7 @@ class LocalRepresentation(Representation):
         *,
         strain: bool = False,
         centers: npt.ArrayLike | None = None,
-        device: str | None = None,
+        device: Any = None,
         positions: Any = None,
     ) -> Any:
         """Gradient of ``sum(gX * transform(structures))`` with respect to positions.
@@ -195,7 +196,7 @@ class LocalRepresentation(Representation):
         strain : bool, default=False
             Whether the derivative with respect to strain is wanted, too.
         centers, device, positions
-            As in ``transform``; None as device: where ``positions`` or ``gX`` are.
+            As in ``transform``; None as device: where ``positions``, ``gX`` or ``structures`` are.
 
         Returns
         -------

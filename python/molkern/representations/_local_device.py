@@ -12,6 +12,7 @@ from molkern._arrays import single_or_double
 from molkern._device import (
     Place,
     deliver,
+    on_device,
     place_of,
     positions_on,
     prepared,
@@ -21,15 +22,12 @@ from molkern._device import (
 )
 from molkern.structures import Structures
 
-__all__ = ["gradient_on", "place_for", "values_on"]
+__all__ = ["check", "gradient_on", "place_for", "values_on"]
 
 
-def place_for(
-    device: str | None, batch: Structures, positions: Any, gX: Any = None
-) -> Place | None:
+def place_for(device: Any, batch: Structures, positions: Any, gX: Any = None) -> Place | None:
     """Where work on these arguments is done; None: on the host. ``gX`` may always be there."""
-    on_host = isinstance(gX, np.ndarray) or not hasattr(gX, "__dlpack_device__")
-    place = place_of(device, batch, positions=positions, gX=None if on_host else gX)
+    place = place_of(device, batch, positions=positions, gX=gX if on_device(gX) else None)
     if place is None:
         require_none(positions)
     return place
@@ -81,15 +79,19 @@ def _arguments(
     average: str,
 ) -> tuple[Any, ...]:
     """What the compiled functions take; the host checks what it knows."""
-    on_host, on_device = kernels
+    on_host, there = kernels
 
     def make() -> Any:
-        arrays = batch.offsets, batch.cells, batch.pbc, rows
-        _core.check_local(on_host, batch.numbers, batch.positions, *arrays, average)
-        return place.module.surroundings(
-            on_device, batch.numbers, *arrays, place.device, place.stream
-        )
+        check(on_host, batch, rows, average)
+        arrays = batch.numbers, batch.offsets, batch.cells, batch.pbc, rows
+        return place.module.surroundings(there, *arrays, place.device, place.stream)
 
-    key = on_device, average, None if rows is None else rows.tobytes()
+    key = there, average, None if rows is None else rows.tobytes()
     surroundings = prepared(place, batch, key, make)
-    return on_device, surroundings, positions_on(place, batch, positions), average
+    return there, surroundings, positions_on(place, batch, positions), average
+
+
+def check(kernel: Any, batch: Structures, rows: npt.NDArray[np.int64] | None, average: str) -> None:
+    """Raise for what is wrong whatever the positions on the device are."""
+    arrays = batch.offsets, batch.cells, batch.pbc, rows
+    _core.check_local(kernel, batch.numbers, batch.positions, *arrays, average)

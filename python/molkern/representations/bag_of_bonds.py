@@ -145,6 +145,9 @@ class BagOfBonds(GlobalRepresentation):
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         self._call(_core.bag_of_bonds, structures, *self._arguments(out))
 
+    def _check_for_device(self, structures: Structures) -> None:
+        self._call(_core.check_bags, structures)
+
     def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
         single = real_type(self.dtype) == np.float32
         return self._call_on_device(place.module.bag_of_bonds, structures, place, positions, single)
@@ -180,7 +183,7 @@ class BagOfBonds(GlobalRepresentation):
         first = np.concatenate([[0], np.cumsum(self._sizes)])
 
         def make() -> Any:
-            self._call(_core.check_bags, structures)
+            self._check_for_device(structures)
             return place.module.molecules(
                 structures.numbers, structures.offsets, place.device, place.stream
             )

@@ -198,6 +198,15 @@ class CoulombMatrix(GlobalRepresentation):
     def _compute(self, structures: Structures, out: npt.NDArray[Any]) -> None:
         _core.coulomb_matrix(*self._arguments(structures), out, self.n_threads)
 
+    def _check_for_device(self, structures: Structures) -> None:
+        arrays = structures.numbers, structures.positions, structures.offsets
+        _core.check_elements(*arrays, "the Coulomb matrix")
+        if (structures.sizes > self.size_).any():
+            which = int(np.argmax(structures.sizes > self.size_))
+            raise ValueError(
+                f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
+            )
+
     def _compute_on_device(self, structures: Structures, place: Place, positions: Any) -> Any:
         single = real_type(self.dtype) == np.float32
         function = place.module.coulomb_matrix
@@ -218,15 +227,10 @@ class CoulombMatrix(GlobalRepresentation):
         argument: Any,
     ) -> Any:
         """A function of the module for devices, which trusts what the host can check."""
-        numbers, host, offsets, *parameters = self._arguments(structures)
+        numbers, _, offsets, *parameters = self._arguments(structures)
 
         def make() -> Any:
-            _core.check_elements(numbers, host, offsets, "the Coulomb matrix")
-            if (structures.sizes > self.size_).any():
-                which = int(np.argmax(structures.sizes > self.size_))
-                raise ValueError(
-                    f"molecule {which} has {structures.sizes[which]} atoms, size is {self.size_}"
-                )
+            self._check_for_device(structures)
             return place.module.molecules(numbers, offsets, place.device, place.stream)
 
         molecules = prepared(place, structures, ("Coulomb matrix", self.size_), make)
