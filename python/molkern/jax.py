@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from molkern.structures import Structures
+from molkern.structures import Structures, as_structures
 
 __all__ = ["features"]
 
@@ -34,6 +34,7 @@ def features(representation: Any, structures: Structures, positions: Any) -> jax
     -----
     The cost of the gradient is that of ``representation.vjp``: the Jacobian is never formed.
     """
+    structures = as_structures(structures)
     per_atom = getattr(representation, "average", "sum") is None
     n_rows = structures.n_atoms if per_atom else len(structures)
     shape = (n_rows, representation.n_features_out_)
