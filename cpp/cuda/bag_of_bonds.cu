@@ -89,16 +89,18 @@ struct Bags {
     MOLKERN_DEVICE std::int64_t feature(const Atoms& atoms, std::int64_t k,
                                         TrianglePlace pair) const noexcept {
         const std::int64_t s = atoms.species[pair.column], t = atoms.species[pair.row];
+        const auto row = static_cast<std::int32_t>(pair.row),
+                   column = static_cast<std::int32_t>(pair.column);
+        const std::int32_t end = atoms.end[row];
         const double mine = atoms.squared[k];
-        std::int64_t rank = 0;
-        for (std::int64_t b = atoms.begin[pair.column]; b < atoms.end[pair.column]; ++b) {
-            std::int64_t a = atoms.begin[pair.row];
-            if (a <= b) a = b + 1;
-            for (; a < atoms.end[pair.row]; ++a) {
-                const double other = atoms.squared[n_pairs(a) + b];
-                const bool sooner = b < pair.column || (b == pair.column && a < pair.row);
-                rank += other < mine || (other == mine && sooner);
-            }
+        std::int32_t rank = 0;
+        for (std::int32_t i = atoms.begin[column]; i < atoms.end[column]; ++i) {
+            std::int32_t j = atoms.begin[row] > i ? atoms.begin[row] : i + 1;
+            // Up to there equal ones come sooner.
+            const std::int32_t sooner = i < column ? end : i == column ? row : 0;
+            const double* other = atoms.squared + n_pairs(j) + i;
+            for (; j < sooner; other += j, ++j) rank += *other <= mine;
+            for (; j < end; other += j, ++j) rank += *other < mine;
         }
         const auto n_species = static_cast<std::int64_t>(p.n_species);
         return p.first[n_species + s * n_species - s * (s - 1) / 2 + t - s] + rank;

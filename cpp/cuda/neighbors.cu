@@ -145,9 +145,11 @@ struct PutInBins {
 template <typename Visit>
 MOLKERN_DEVICE inline void visit_all(const Search& s, std::int64_t m, std::int64_t atom,
                                      const Visit& visit) {
-    const double* own = s.positions + 3 * atom;
-    for (std::int64_t j = s.offsets[m]; j < s.offsets[m + 1]; ++j) {
-        const double* r = s.positions + 3 * j;
+    const double own[3] = {s.positions[3 * atom], s.positions[3 * atom + 1],
+                           s.positions[3 * atom + 2]};
+    const std::int64_t begin = s.offsets[m], end = s.offsets[m + 1];
+    const double* r = s.positions + 3 * begin;
+    for (std::int64_t j = begin; j < end; ++j, r += 3) {
         const double x = r[0] - own[0], y = r[1] - own[1], z = r[2] - own[2];
         const double d = std::sqrt(x * x + y * y + z * z);
         if (d < s.r_cut && j != atom) visit(j, x, y, z, d);
@@ -159,14 +161,16 @@ MOLKERN_DEVICE inline void visit_bins(const Search& s, std::int64_t at, std::int
                                       const Visit& visit) {
     const Grid& g = s.grids[at];
     const std::int64_t first = s.first_entry[at], own = first + atom - g.first_atom;
-    const double* center = s.position + 3 * own;
+    const double center[3] = {s.position[3 * own], s.position[3 * own + 1],
+                              s.position[3 * own + 2]};
     cell::around(g.bins, s.place + 3 * own, [&](std::int64_t bin, const std::int32_t* image) {
         double offset[3] = {0, 0, 0};
         for (int c = 0; c < 3; ++c)
             for (int k = 0; k < 3; ++k) offset[c] += image[k] * g.vectors[3 * k + c];
         const bool home = image[0] == 0 && image[1] == 0 && image[2] == 0;
         const std::int64_t b = g.first_bin + bin;
-        for (std::int64_t k = s.bin_begin[b]; k < s.bin_begin[b + 1]; ++k) {
+        const std::int64_t end = s.bin_begin[b + 1];
+        for (std::int64_t k = s.bin_begin[b]; k < end; ++k) {
             const std::int64_t e = s.in_bins[k];
             const double* r = s.position + 3 * e;
             // In this order rounding gives the opposite vector for the other order of the pair:
