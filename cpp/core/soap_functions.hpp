@@ -100,33 +100,42 @@ MOLKERN_HOST_DEVICE inline void harmonics_of_order(const SoapParameters& p, unsi
     }
 }
 
-/// Gradients from the rows of l - 1, times factor and norms, to d[axis] + at; rows of `stride`.
+/// Gradients of the one or two rows of l and m, from those of l - 1, times factor and norms, to
+/// d[axis] + at; rows of `stride`.
+template <std::size_t stride>
+MOLKERN_HOST_DEVICE inline void gradient(const SoapParameters& p, const double* raw, std::size_t l,
+                                         std::size_t m, V factor, double* const* d,
+                                         std::size_t at) noexcept {
+    const double* below = raw + (l - 1) * (l - 1) * stride;
+    // Real and imaginary part of R_{l-1,m}; 0 for m >= l.
+    const auto re = [&](std::size_t k) {
+        return k < l ? load(below + (k > 0 ? 2 * k - 1 : 0) * stride) : V{};
+    };
+    const auto im = [&](std::size_t k) {
+        return k > 0 && k < l ? load(below + 2 * k * stride) : V{};
+    };
+    const auto put = [&](std::size_t k, V dx, V dy, V dz) {
+        const std::size_t row = l * l + k;
+        const V scale = factor * p.norms[row];
+        store(d[0] + row * stride + at, scale * dx);
+        store(d[1] + row * stride + at, scale * dy);
+        store(d[2] + row * stride + at, scale * dz);
+    };
+    if (m == 0) {
+        put(0, -re(1), -im(1), re(0));
+        return;
+    }
+    put(2 * m - 1, 0.5 * (re(m - 1) - re(m + 1)), -0.5 * (im(m + 1) + im(m - 1)), re(m));
+    put(2 * m, 0.5 * (im(m - 1) - im(m + 1)), 0.5 * (re(m + 1) + re(m - 1)), im(m));
+}
+
+/// Those of all rows.
 template <std::size_t stride>
 MOLKERN_HOST_DEVICE inline void gradients(const SoapParameters& p, const double* raw, V factor,
                                           double* const* d, std::size_t at) noexcept {
     for (std::size_t c = 0; c < 3; ++c) store(d[c] + at, V{});
-    for (std::size_t l = 1; l <= p.l_max; ++l) {
-        const double* below = raw + (l - 1) * (l - 1) * stride;
-        // Real and imaginary part of R_{l-1,m}; 0 for m >= l.
-        const auto re = [&](std::size_t m) {
-            return m < l ? load(below + (m > 0 ? 2 * m - 1 : 0) * stride) : V{};
-        };
-        const auto im = [&](std::size_t m) {
-            return m > 0 && m < l ? load(below + 2 * m * stride) : V{};
-        };
-        const auto put = [&](std::size_t k, V dx, V dy, V dz) {
-            const std::size_t row = l * l + k;
-            const V scale = factor * p.norms[row];
-            store(d[0] + row * stride + at, scale * dx);
-            store(d[1] + row * stride + at, scale * dy);
-            store(d[2] + row * stride + at, scale * dz);
-        };
-        put(0, -re(1), -im(1), re(0));
-        for (std::size_t m = 1; m <= l; ++m) {
-            put(2 * m - 1, 0.5 * (re(m - 1) - re(m + 1)), -0.5 * (im(m + 1) + im(m - 1)), re(m));
-            put(2 * m, 0.5 * (im(m - 1) - im(m + 1)), 0.5 * (re(m + 1) + re(m - 1)), im(m));
-        }
-    }
+    for (std::size_t l = 1; l <= p.l_max; ++l)
+        for (std::size_t m = 0; m <= l; ++m) gradient<stride>(p, raw, l, m, factor, d, at);
 }
 
 /// Whether the weight of a neighbour changes with its distance.

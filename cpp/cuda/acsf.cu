@@ -52,14 +52,17 @@ struct ValuesKernel {
         const auto n_exponentials = static_cast<unsigned>(p.n_exponentials);
         const unsigned width = n_exponentials + static_cast<unsigned>(p.n_angles);
         each_below(block, n * width, [&](unsigned i) {
-            const unsigned q = i / width, c = i % width;
-            if (c < n_exponentials) {
+            // All exponentials, then all angles: threads of a warp do the same.
+            if (i < n * n_exponentials) {
+                const unsigned q = i / n_exponentials, c = i % n_exponentials;
                 const AcsfExponential& x = p.exponentials[c];
                 const double cutoffs = x.closed ? pairs.open[q] * pairs.cutoff[q] : pairs.open[q];
-                table[i] = pairs.exponential(x, q) * cutoffs;
+                table[q * width + c] = pairs.exponential(x, q) * cutoffs;
             } else {
-                table[i] =
-                    acsf::angle_factor<false>(p.angles[c - n_exponentials], pairs.cosine[q]).value;
+                const unsigned n_angles = width - n_exponentials, j = i - n * n_exponentials;
+                const unsigned q = j / n_angles, c = j % n_angles;
+                table[q * width + n_exponentials + c] =
+                    acsf::angle_factor<false>(p.angles[c], pairs.cosine[q]).value;
             }
         });
     }

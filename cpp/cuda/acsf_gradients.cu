@@ -42,13 +42,15 @@ struct GradientsKernel {
         const unsigned n_factors = n_exponentials + static_cast<unsigned>(p.n_angles);
         const auto length = static_cast<unsigned>(width(p));
         each_below(block, n * n_factors, [&](unsigned i) {
-            const unsigned q = i / n_factors, c = i % n_factors;
-            double* to = table + q * length;
-            if (c < n_exponentials) {
-                to[c] = pairs.exponential(p.exponentials[c], q);
+            // All exponentials, then all angles: threads of a warp do the same.
+            if (i < n * n_exponentials) {
+                const unsigned q = i / n_exponentials, c = i % n_exponentials;
+                table[q * length + c] = pairs.exponential(p.exponentials[c], q);
                 return;
             }
-            const unsigned a = c - n_exponentials;
+            const unsigned n_angles = n_factors - n_exponentials, j = i - n * n_exponentials;
+            const unsigned q = j / n_angles, a = j % n_angles;
+            double* to = table + q * length;
             const acsf::AngleFactor f = acsf::angle_factor<true>(p.angles[a], pairs.cosine[q]);
             to[n_exponentials + 2 * a] = f.value;
             to[n_exponentials + 2 * a + 1] = f.slope;

@@ -44,13 +44,20 @@ struct GradientsKernel {
         const unsigned n_factors = n_sections + static_cast<unsigned>(p.n_angular_shifts);
         const Exponent less_one(p.zeta - 1);
         each_below(block, n * n_factors, [&](unsigned i) {
-            const unsigned q = i / n_factors, k = i % n_factors;
-            const AevFactor f =
-                k < n_sections
-                    ? section(p, k, pairs.angle(q), less_one)
-                    : shift(p.angular_eta, p.angular_shifts[k - n_sections], pairs.mean[q]);
-            table[2 * i] = f.value;
-            table[2 * i + 1] = f.derivative;
+            // All sections, then all shifts: threads of a warp do the same.
+            const auto put = [&](unsigned at, const AevFactor& f) {
+                table[2 * at] = f.value;
+                table[2 * at + 1] = f.derivative;
+            };
+            if (i < n * n_sections) {
+                const unsigned q = i / n_sections, k = i % n_sections;
+                put(q * n_factors + k, section(p, k, pairs.angle(q), less_one));
+            } else {
+                const unsigned n_shifts = n_factors - n_sections, j = i - n * n_sections;
+                const unsigned q = j / n_shifts, k = j % n_shifts;
+                put(q * n_factors + n_sections + k,
+                    shift(p.angular_eta, p.angular_shifts[k], pairs.mean[q]));
+            }
         });
     }
 

@@ -3,7 +3,7 @@
 // Floor: the bytes of the result, which is cleared first (the second-level cache holds a row until
 // its values come), or of the cotangent. Atoms are put in the order of their elements by counting:
 // n comparisons an atom. So are the bonds of a bag, by their squared distances in shared memory:
-// k comparisons a bond in a bag of k, more than all else.
+// k comparisons a bond in a bag of k, more than all else; 6 instructions each, counted for sm_90.
 
 #include "cuda/molecule_pairs.hpp"
 

@@ -2,160 +2,30 @@
 // neighbours, radial functions and harmonics lie in shared memory.
 #pragma once
 
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
-#include "core/soap_functions.hpp"
-#include "cuda/neighbors.hpp"
-#include "cuda/runtime.hpp"
+#include "cuda/soap_tables.hpp"
 
 namespace molkern::cuda {
 
-/// Neighbours whose functions are tabulated at a time. Rows of harmonics are longer by one, so that
-/// those of one neighbour lie in different banks of the shared memory.
-constexpr unsigned soap_tile = 16;
-constexpr unsigned soap_stride = soap_tile + 1;
-constexpr unsigned soap_threads = 128;
+/// Calls f(l, v, first, step) for the radial functions of a thread, one of the neighbours first,
+/// first + step, ....
+template <typename F>
+MOLKERN_DEVICE void soap_radial_items(const SoapShape& shape, unsigned thread, const F& f) {
+    const unsigned n_functions = shape.n_l * shape.n_max;
+    const unsigned step = n_functions < soap_threads ? soap_threads / n_functions : 1;
+    for (unsigned i = thread; i < step * n_functions; i += soap_threads) {
+        const unsigned function = i % n_functions;
+        f(function / shape.n_max, function % shape.n_max, i / n_functions, step);
+    }
+}
 
-/// Radial functions that a thread works on at a time. Rows have whole strips; what lies behind
-/// their end is 0 among coefficients, and anything elsewhere.
-constexpr unsigned soap_strip = 4;
 template <typename T>
-struct alignas(16) SoapStrip {
-    T v[soap_strip];
-};
-
-/// Harmonics h and, where `two` is 1, h + 1 of degree l, functions v, v + 1, ...
-struct SoapItem {
-    std::uint16_t h, l, v, two;
-};
-
-/// Channels whose products are features, and the column of the first.
-struct alignas(16) SoapPlace {
-    unsigned a, b, begin;
-};
-
-/// Sizes in which blocks count; what belongs to one block fits into 32 bits.
-struct SoapShape {
-    unsigned n_max, n_l, n_harmonics, n_channels, n_strips;
-    unsigned row;       // whole strips
-    unsigned n_radial;  // radial functions of a neighbour, [n_l, row]
-    unsigned size;      // coefficients of a channel, [n_harmonics, row]
-
-    /// Coefficients of all channels.
-    MOLKERN_HOST_DEVICE std::int64_t set_size() const noexcept {
-        return static_cast<std::int64_t>(n_channels) * size;
-    }
-};
-
-inline SoapShape soap_shape(const SoapParameters& p) {
-    const auto n_max = static_cast<unsigned>(p.n_max), n_l = static_cast<unsigned>(p.l_max + 1);
-    const unsigned n_strips = (n_max + soap_strip - 1) / soap_strip, row = n_strips * soap_strip;
-    return {n_max,    n_l, n_l * n_l, static_cast<unsigned>(soap::n_channels(p)),
-            n_strips, row, n_l * row, n_l * n_l * row};
+MOLKERN_DEVICE inline SoapStrip<T>& soap_strip_at(T* at) noexcept {
+    return *reinterpret_cast<SoapStrip<T>*>(at);
 }
-
-/// l of a harmonic.
-MOLKERN_DEVICE inline unsigned degree_of(unsigned harmonic) noexcept {
-    return static_cast<unsigned>(std::sqrt(static_cast<float>(harmonic)));
+template <typename T>
+MOLKERN_DEVICE inline SoapStrip<T> soap_strip_at(const T* at) noexcept {
+    return *reinterpret_cast<const SoapStrip<T>*>(at);
 }
-
-/// Centres with their neighbours, and parameters on the device.
-struct SoapCenters {
-    SoapParameters p;
-    SoapShape shape;
-    const SoapPlace* places;
-    const SoapItem* items;
-    unsigned n_items;
-    DeviceNeighbors neighbors;
-
-    /// Neighbours of species s of centre c: from begin(c, s) to begin(c, s + 1).
-    MOLKERN_DEVICE std::int64_t begin(std::int64_t c, std::int64_t s) const noexcept {
-        return neighbors.begin[c * neighbors.n_species + s];
-    }
-
-    /// Whether the centre or a neighbour contributes to a channel.
-    MOLKERN_DEVICE bool surrounds(std::int64_t c, unsigned channel) const noexcept {
-        if (p.compression == SoapCompression::mu2 || channel == p.n_species) return true;
-        return neighbors.kind[c] == static_cast<std::int32_t>(channel) ||
-               begin(c, channel) < begin(c, channel + 1);
-    }
-
-    MOLKERN_DEVICE double weight_of(unsigned s) const noexcept {
-        return p.of_species == nullptr ? 1 : p.of_species[s];
-    }
-};
-
-/// Parameters of the host on the device.
-class SoapTables {
-  public:
-    SoapTables(const SoapParameters& of, Stream stream) : view_(of) {
-        std::vector<double> numbers;
-        std::vector<std::size_t> begins;
-        visit(view_, [&](const double*& table, std::size_t n) {
-            begins.push_back(numbers.size());
-            if (table != nullptr) numbers.insert(numbers.end(), table, table + n);
-        });
-        numbers_ =
-            uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream, true);
-        std::size_t k = 0;
-        visit(view_, [&](const double*& table, std::size_t) {
-            if (table != nullptr) table = numbers_.data() + begins[k];
-            ++k;
-        });
-        std::vector<SoapPlace> places;
-        unsigned begin = 0;
-        for (std::size_t i = 0; i < of.n_pairs; ++i) {
-            const SoapPair pair = of.pairs[i];
-            places.push_back({static_cast<unsigned>(pair.a), static_cast<unsigned>(pair.b), begin});
-            begin += static_cast<unsigned>((of.l_max + 1) * soap_block(of.n_max, pair));
-        }
-        places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream, true);
-        view_.pairs = nullptr;
-        items_ = uploaded_items(soap_shape(of), stream);
-    }
-
-    SoapCenters centers(const DeviceNeighbors& neighbors) const {
-        const SoapShape shape = soap_shape(view_);
-        const unsigned n_items = shape.n_l * (shape.n_l + 1) / 2 * shape.n_strips;
-        return {view_, shape, places_.data(), items_.data(), n_items, neighbors};
-    }
-
-  private:
-    static Buffer<SoapItem> uploaded_items(const SoapShape& shape, Stream stream) {
-        std::vector<SoapItem> items;
-        const auto put = [&](unsigned h, unsigned l, unsigned v, bool two) {
-            items.push_back({static_cast<std::uint16_t>(h), static_cast<std::uint16_t>(l),
-                             static_cast<std::uint16_t>(v), two});
-        };
-        for (unsigned l = 0; l < shape.n_l; ++l)
-            for (unsigned h = l * l; h < (l + 1) * (l + 1); h += 2)
-                for (unsigned v = 0; v < shape.row; v += soap_strip)
-                    put(h, l, v, h + 1 < (l + 1) * (l + 1));
-        return uploaded(items.data(), static_cast<std::int64_t>(items.size()), stream);
-    }
-
-    // Calls f(table, length) for every table.
-    template <typename F>
-    static void visit(SoapParameters& p, const F& f) {
-        const std::size_t row = soap_row(p.n_max), n_l = p.l_max + 1;
-        f(p.exponents, n_l * row);
-        f(p.table, p.n_intervals * (soap_degree + 1) * n_l * row);
-        f(p.own, row);
-        f(p.transform, n_l * row * row);
-        f(p.transposed, n_l * row * row);
-        f(p.norms, n_l * n_l);
-        f(p.steps, 2 * n_l * n_l);
-        f(p.of_species, p.n_species);
-    }
-
-    SoapParameters view_;
-    Buffer<double> numbers_;
-    Buffer<SoapPlace> places_;
-    Buffer<SoapItem> items_;
-};
 
 /// Room of a block that makes coefficients, for `soap_tile` neighbours.
 ///
@@ -290,19 +160,16 @@ class SoapCoefficients {
     template <bool table>
     MOLKERN_DEVICE void radial(unsigned thread, unsigned n) const {
         const SoapShape& shape = of_.shape;
-        const unsigned n_functions = shape.n_l * shape.n_max;
-        const unsigned step = n_functions < soap_threads ? soap_threads / n_functions : 1;
-        for (unsigned i = thread; i < step * n_functions; i += soap_threads) {
-            const unsigned f = i % n_functions, l = f / shape.n_max, v = f % shape.n_max;
+        soap_radial_items(shape, thread, [&](unsigned l, unsigned v, unsigned k, unsigned step) {
             const double exponent = of_.p.exponents[l * soap_row(shape.n_max) + v];
             double* to = room_.radial + l * shape.row + v;
-            for (unsigned k = i / n_functions; k < n; k += step) {
+            for (; k < n; k += step) {
                 const double r2 = room_.near[3 * soap_tile + k];
                 const double r = room_.near[4 * soap_tile + k];
                 to[k * shape.n_radial] = table ? soap::radial<false, true>(of_.p, r2, r, l, v).value
                                                : soap::gaussian(exponent, r2).value;
             }
-        }
+        });
     }
 
     // f(item) for each strip of coefficients of a channel.
@@ -325,15 +192,6 @@ class SoapCoefficients {
         }
     };
 
-    template <typename T>
-    MOLKERN_DEVICE static SoapStrip<T>& strip(T* at) noexcept {
-        return *reinterpret_cast<SoapStrip<T>*>(at);
-    }
-    template <typename T>
-    MOLKERN_DEVICE static SoapStrip<T> strip(const T* at) noexcept {
-        return *reinterpret_cast<const SoapStrip<T>*>(at);
-    }
-
     // sums += those over the neighbours from .. to - 1 of the tables, or = if they are new; and
     // `start` times the part of the centre itself, which has l = 0 only.
     template <typename Block>
@@ -346,8 +204,8 @@ class SoapCoefficients {
             const double* radial = room_.radial + from * shape.n_radial + at.l * shape.row + at.v;
             Strips total{};
             for (unsigned k = from; k < to; ++k, radial += shape.n_radial)
-                total.add(value[k], other[k], strip(radial));
-            if (at.h == 0) total.add(start, start, strip(of_.p.own + at.v));
+                total.add(value[k], other[k], soap_strip_at(radial));
+            if (at.h == 0) total.add(start, start, soap_strip_at(of_.p.own + at.v));
             double* sums = room_.sums + at.h * shape.row + at.v;
             double* next = sums + at.two * shape.row;
             if (!is_new)
@@ -355,8 +213,8 @@ class SoapCoefficients {
                     total.a.v[j] += sums[j];
                     total.b.v[j] += next[j];
                 }
-            strip(next) = total.b;
-            strip(sums) = total.a;
+            soap_strip_at(next) = total.b;
+            soap_strip_at(sums) = total.a;
         });
     }
 
@@ -371,10 +229,10 @@ class SoapCoefficients {
             const double* other = from + at.two * shape.row;
             Strips c{};
             for (unsigned k = 0; k < shape.n_max; ++k, matrix += row)
-                c.add(from[k], other[k], strip(matrix));
+                c.add(from[k], other[k], soap_strip_at(matrix));
             const unsigned place = at.h * shape.row + at.v, next = place + at.two * shape.row;
-            strip(to + next) = rounded<T>(c.b);
-            strip(to + place) = rounded<T>(c.a);
+            soap_strip_at(to + next) = rounded<T>(c.b);
+            soap_strip_at(to + place) = rounded<T>(c.a);
             if (total == nullptr) return;
             for (unsigned j = 0; j < soap_strip; ++j) {
                 total[place + j] += from[at.v + j];
