@@ -36,7 +36,7 @@ struct RowsOfCenters {
     Real* out;
 
     std::size_t shared_bytes() const {
-        return soap_room_bytes(of.p) + soap_channels_bytes(of.p) + 2 * 16 +
+        return soap_room_bytes(of.p) + soap_channels_bytes(of.p) + soap_pairs_bytes(of.p) + 2 * 16 +
                sizeof(Product) * static_cast<std::size_t>(of.shape.set_size() + soap_padding);
     }
 
@@ -56,11 +56,9 @@ struct RowsOfCenters {
         const SoapProducts products(of);
         double inverse = 1;
         if (of.p.normalize) inverse = soap_inverse_norm(block, products, coefficients, there);
-        const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
-        block.for_each(products.size(), [&, to = *row](std::int64_t i) {
-            products.each(i, coefficients, 1, in, [&](unsigned f, Product value) {
-                to[f] = static_cast<Real>(value * static_cast<Product>(inverse));
-            });
+        const SoapSortedPairs pairs = soap_sorted_pairs(block, products, there);
+        products.each_of_set(block, pairs, coefficients, [&, to = *row](unsigned f, Product value) {
+            to[f] = static_cast<Real>(value * static_cast<Product>(inverse));
         });
     }
 };
@@ -83,12 +81,10 @@ struct RowsOfSets {
         const SoapProducts products(of);
         const double inverse =
             of.p.normalize ? soap_inverse_norm(block, products, set, there) : 1.0;
-        const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
+        const SoapSortedPairs pairs = soap_sorted_pairs(block, products, there);
         Real* row = out + block.index() * static_cast<std::int64_t>(of.p.n_features);
-        block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, set, 1, in, [&](unsigned f, double value) {
-                row[f] = static_cast<Real>(inverse * value);
-            });
+        products.each_of_set(block, pairs, set, [&](unsigned f, double value) {
+            row[f] = static_cast<Real>(inverse * value);
         });
     }
 };
@@ -113,7 +109,7 @@ struct FeaturesOfChunks {
         const SoapProducts products(of);
         double* row = sums + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, set, chunk.end - chunk.begin, in,
+            products.each(i, SoapAllPairs{products.n_pairs}, set, chunk.end - chunk.begin, in,
                           [&](unsigned f, double value) { row[f] = value; });
         });
     }
@@ -134,7 +130,7 @@ void average_rows(const SoapCenters& of, const std::vector<std::int64_t>& center
         if (inner) {
             const Buffer<double> means = soap_mean_sets(of, piece, first, n, stream);
             launch(RowsOfSets<Real>{of, -1, means.data(), rows}, piece.size(),
-                   soap_channels_bytes(of.p), stream);
+                   soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
         } else {
             const Buffer<double> sets(n * set + soap_padding, stream);
             soap_sets(of, first, n, of.p.normalize, sets.data(), stream);
@@ -159,8 +155,8 @@ void rows_by_sets(const SoapCenters& of, std::int64_t begin, std::int64_t end, R
         const Buffer<double> sets(n * set + soap_padding, stream);
         soap_sets(of, first, n, false, sets.data(), stream);
         Real* rows = out + (first - begin) * static_cast<std::int64_t>(of.p.n_features);
-        launch(RowsOfSets<Real>{of, first, sets.data(), rows}, n, soap_channels_bytes(of.p),
-               stream);
+        launch(RowsOfSets<Real>{of, first, sets.data(), rows}, n,
+               soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
     }
 }
 

@@ -48,16 +48,17 @@ struct ProjectedCotangents {
         const SoapProducts products(of);
         const double inverse = soap_inverse_norm(block, products, set, there);
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
+        const SoapAllPairs pairs{products.n_pairs};
         const double along = inverse * block.sum(products.size(), [&](std::int64_t i) {
             double total = 0;
-            products.each(i, set, 1, in, [&](unsigned f, double value) {
+            products.each(i, pairs, set, 1, in, [&](unsigned f, double value) {
                 total += value * static_cast<double>(from[f]);
             });
             return total;
         });
         double* to = rows + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, set, 1, in, [&](unsigned f, double value) {
+            products.each(i, pairs, set, 1, in, [&](unsigned f, double value) {
                 to[f] = inverse * (static_cast<double>(from[f]) - along * inverse * value);
             });
         });
@@ -90,7 +91,7 @@ struct GradientsOfSums {
             const unsigned other = place.a == channel ? place.b : place.a;
             if (there[other] == 0) continue;
             const double* c = set + other * of.shape.size + h * of.shape.row;
-            const Real* from = row + products.place_of(place, l, 0, 0);
+            const Real* from = row + place.begin + l * products.block_of(place);
             if (other == channel) {
                 add_same(c, from, v, total);
                 continue;

@@ -5,72 +5,109 @@
 
 namespace molkern::cuda {
 
+/// Pairs of channels, one after another.
+struct SoapAllPairs {
+    unsigned n;
+    MOLKERN_DEVICE unsigned operator[](unsigned k) const noexcept { return k; }
+};
+
+/// All pairs of channels, first the n of which both have coefficients; in shared memory.
+struct SoapSortedPairs {
+    unsigned n;
+    const unsigned* order;
+    MOLKERN_DEVICE unsigned operator[](unsigned k) const noexcept { return order[k]; }
+};
+
 /// Work items of a power spectrum: of each l a row of n' and strips of n, and as many parts of the
-/// pairs of channels as keep all threads busy.
+/// pairs of channels as keep all threads busy. Threads of a warp are at neighbouring l.
 struct SoapProducts {
     SoapShape shape;
     const SoapPlace* places;
     unsigned n_pairs, of_part, n_parts;
+    bool twice;  // two strips at a time
 
     MOLKERN_DEVICE explicit SoapProducts(const SoapCenters& of)
-        : shape(of.shape),
-          places(of.places),
-          n_pairs(static_cast<unsigned>(of.p.n_pairs)),
-          of_part(of.shape.n_l * of.shape.n_strips * of.shape.n_max),
-          n_parts(soap_threads / of_part) {
+        : shape(of.shape), places(of.places), n_pairs(static_cast<unsigned>(of.p.n_pairs)) {
+        twice = shape.n_strips % 2 == 0;
+        of_part = shape.n_l * shape.n_max * (twice ? shape.n_strips / 2 : shape.n_strips);
+        n_parts = soap_threads / of_part;
         if (n_parts == 0) n_parts = 1;
         if (n_parts > n_pairs) n_parts = n_pairs;
     }
 
     MOLKERN_DEVICE unsigned size() const noexcept { return of_part * n_parts; }
 
-    /// Calls put(column, sum of products) for each feature of an item, summed over n sets of
-    /// coefficients, [n, n_channels, size], in which there(set, channel).
-    template <typename T, typename There, typename Put>
-    MOLKERN_DEVICE void each(std::int64_t item, const T* sets, std::int64_t n, const There& there,
-                             const Put& put) const {
-        const auto i = static_cast<unsigned>(item);
+    /// Calls put(column, sum of products) for each feature of an item and of `pairs`, summed over n
+    /// sets of coefficients, [n, n_channels, size], in which there(set, channel).
+    template <typename Pairs, typename T, typename There, typename Put>
+    MOLKERN_DEVICE void each(std::int64_t item, const Pairs& pairs, const T* sets, std::int64_t n,
+                             const There& there, const Put& put) const {
+        if (twice)
+            each_of<2>(static_cast<unsigned>(item), pairs, sets, n, there, put);
+        else
+            each_of<1>(static_cast<unsigned>(item), pairs, sets, n, there, put);
+    }
+
+    /// Those of one set, with put(column, 0) for pairs without coefficients.
+    template <typename Block, typename T, typename Put>
+    MOLKERN_DEVICE void each_of_set(Block& block, const SoapSortedPairs& pairs, const T* set,
+                                    const Put& put) const {
+        const auto always = [](std::int64_t, unsigned) { return true; };
+        block.each_thread([&](unsigned thread) {
+            for (unsigned i = thread; i < size(); i += soap_threads)
+                each(i, pairs, set, 1, always, put);
+            constexpr unsigned warp = 32;
+            for (unsigned k = pairs.n + thread / warp; k < n_pairs; k += soap_threads / warp) {
+                const SoapPlace place = places[pairs[k]];
+                const unsigned end = shape.n_l * block_of(place);
+                for (unsigned f = thread % warp; f < end; f += warp) put(place.begin + f, T{0});
+            }
+        });
+    }
+
+    template <unsigned n_strips, typename Pairs, typename T, typename There, typename Put>
+    MOLKERN_DEVICE void each_of(unsigned item, const Pairs& pairs, const T* sets, std::int64_t n,
+                                const There& there, const Put& put) const {
+        constexpr unsigned width = n_strips * soap_strip;
         const unsigned n_max = shape.n_max, row = shape.row;
-        const unsigned column = i % n_max, rest = i / n_max;
-        const unsigned v = rest % shape.n_strips * soap_strip, of_l = rest / shape.n_strips;
-        const unsigned l = of_l % shape.n_l, most = n_max - v < soap_strip ? n_max - v : soap_strip;
+        const unsigned column = item % n_max, of_column = item / n_max;
+        const unsigned part = of_column % n_parts, rest = of_column / n_parts;
+        const unsigned v = rest % (row / width) * width, l = rest / (row / width);
+        const unsigned most = n_max - v < width ? n_max - v : width;
         // Of one channel n <= n'.
         const unsigned below = column < v ? 0 : column - v + 1, least = below < most ? below : most;
         // Behind the first column of a pair, of two channels and of one.
         const unsigned two = l * n_max * n_max + v * n_max + column;
         const unsigned one = l * (n_max * (n_max + 1) / 2) + v * (2 * n_max - v - 1) / 2 + column;
-        for (unsigned k = of_l / shape.n_l; k < n_pairs; k += n_parts) {
-            const SoapPlace place = places[k];
+        for (unsigned k = part; k < pairs.n; k += n_parts) {
+            const SoapPlace place = places[pairs[k]];
             const bool same = place.a == place.b;
             const unsigned end = same ? least : most;
             if (end == 0) continue;
-            T total[soap_strip] = {};
+            T total[n_strips][soap_strip] = {};
             for (std::int64_t set = 0; set < n; ++set) {
                 if (!(there(set, place.a) & there(set, place.b))) continue;
                 const T* c = sets + set * shape.set_size() + l * l * row;
                 const T *a = c + place.a * shape.size + v, *b = c + place.b * shape.size + column;
-                for (unsigned m = 0; m < 2 * l + 1; ++m, a += row, b += row) {
-                    const auto strip = *reinterpret_cast<const SoapStrip<T>*>(a);
-                    for (unsigned j = 0; j < soap_strip; ++j) total[j] += strip.v[j] * *b;
-                }
+                for (unsigned m = 0; m < 2 * l + 1; ++m, a += row, b += row)
+                    for (unsigned s = 0; s < n_strips; ++s) {
+                        const SoapStrip<T> strip = reinterpret_cast<const SoapStrip<T>*>(a)[s];
+                        for (unsigned j = 0; j < soap_strip; ++j) total[s][j] += strip.v[j] * *b;
+                    }
             }
             unsigned f = place.begin + (same ? one : two), step = same ? n_max - 1 - v : n_max;
-            for (unsigned j = 0; j < soap_strip; ++j) {
-                if (j < end) put(f, total[j]);
+            for (unsigned j = 0; j < width; ++j) {
+                if (j < end) put(f, total[j / soap_strip][j % soap_strip]);
                 f += step;
                 step -= same;
             }
         }
     }
 
-    /// The column of n of channel a and n' of channel b; n <= n' for a channel with itself.
-    MOLKERN_DEVICE unsigned place_of(const SoapPlace& place, unsigned l, unsigned n,
-                                     unsigned k) const noexcept {
+    /// Features of a pair of channels for one l.
+    MOLKERN_DEVICE unsigned block_of(const SoapPlace& place) const noexcept {
         const unsigned n_max = shape.n_max;
-        const bool same = place.a == place.b;
-        const unsigned step = same ? n_max * (n_max + 1) / 2 : n_max * n_max;
-        const unsigned inside = (same ? n * (2 * n_max - n - 1) / 2 : n * n_max) + k;
-        return place.begin + l * step + inside;
+        return place.a == place.b ? n_max * (n_max + 1) / 2 : n_max * n_max;
     }
 };
 
@@ -93,14 +130,42 @@ inline std::size_t soap_channels_bytes(const SoapParameters& p) {
     return soap::n_channels(p) + 16;
 }
 
+template <typename Block>
+MOLKERN_DEVICE SoapSortedPairs soap_sorted_pairs(Block& block, const SoapProducts& products,
+                                                 const std::uint8_t* there) {
+    auto* order = block.template shared<unsigned>(products.n_pairs + 1);
+    const auto both = [&](unsigned k) {
+        return there[products.places[k].a] & there[products.places[k].b];
+    };
+    block.each_thread([&](unsigned thread) {
+        for (unsigned k = thread; k < products.n_pairs; k += soap_threads) {
+            unsigned before = 0, total = 0;
+            for (unsigned i = 0; i < products.n_pairs; ++i) {
+                const unsigned one = both(i);
+                total += one;
+                before += i < k ? one : 0;
+            }
+            order[both(k) ? before : total + k - before] = k;
+            if (k == 0) order[products.n_pairs] = total;
+        }
+    });
+    return {order[products.n_pairs], order};
+}
+
+/// Bytes of that.
+inline std::size_t soap_pairs_bytes(const SoapParameters& p) {
+    return (p.n_pairs + 1) * sizeof(unsigned) + 16;
+}
+
 /// One over the norm of the features of coefficients, as on the host.
 template <typename T, typename Block>
 MOLKERN_DEVICE double soap_inverse_norm(Block& block, const SoapProducts& products, const T* c,
                                         const std::uint8_t* there) {
     const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
+    const SoapAllPairs pairs{products.n_pairs};
     const double square = block.sum(products.size(), [&](std::int64_t i) {
         double total = 0;
-        products.each(i, c, 1, in, [&](unsigned, double f) { total += f * f; });
+        products.each(i, pairs, c, 1, in, [&](unsigned, double f) { total += f * f; });
         return total;
     });
     return square > 1e-280 ? 1 / std::sqrt(square) : 0;
