@@ -4,8 +4,8 @@
 // Floor, ANI-1x in QM7: 384 numbers written for each centre; 44 pairs of 8 sections (10 operations)
 // and 4 shifts (an exponential, some 30) whose products are 32 multiply-adds, and 16 exponentials
 // for each of 12.8 neighbours: some 17 000 operations in double, 530 instructions of warps; counted
-// for sm_90, not yet measured, are 5500. A row is made in shared memory and
-// written at once; factors of 64 pairs at a time lie in tables, so that each is computed once.
+// for sm_90, not yet measured, are 5500. A row is made in shared memory and written at once;
+// factors of 64 pairs at a time lie in tables, so that each is computed once.
 
 #include <utility>
 #include <vector>

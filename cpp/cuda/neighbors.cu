@@ -2,8 +2,8 @@
 // at the bins around it, twice: to count, and to write. The order is that of the host.
 //
 // Floor: 44 bytes written for each pair. Candidates are read from the caches: 2 x 8 operations and
-// a square root for each, some 340 in the 27 bins of a condensed phase for 50 neighbours. Counted for
-// sm_90: 70 instructions a candidate to count, 115 to write.
+// a square root for each, some 340 in the 27 bins of a condensed phase for 50 neighbours. Counted
+// for sm_90: 70 instructions a candidate to count, 115 to write.
 
 #include "cuda/neighbors.hpp"
 

@@ -4,14 +4,13 @@
 // Floor, counted and not yet measured, for a centre with n neighbours of s species: the bytes of
 // its row. n_max 8, l_max 6, 5 species, molecules of QM7 (n = 13, s = 2.9): 23 kB in float32, 5.5
 // ns at 4.2 TB/s, or 0.7 us of one of 132 multiprocessors, which issues 4900 instructions of warps
-// in that time. Counted in the machine code for sm_90 are about 13 000 (an eighth of them in
-// double, at half the rate), so a third of the floor: 5700 for products, of which 460 are
-// multiply-adds and most of the others choose and address the 15 pairs of channels, 2000 for radial
-// functions and harmonics, 1400 for sums, 1300 for coefficients, 2000 for each species and centre
-// once. Strips of `soap_strip` functions load as one and share a factor; two harmonics share
-// functions. All threads of a warp are at one pair of channels, neighbours in a warp write
-// neighbours in the row. The products of float32 rows are formed in float, unless rows are
-// normalised or summed.
+// in that time. Counted in the machine code for sm_90 are about 11 500 (an eighth of them in
+// double, at half the rate), so two fifths of the floor: 4200 for products, of which 460 are
+// multiply-adds, 2600 for radial functions and harmonics, 1400 for sums, 1300 for coefficients,
+// 2000 once for each species and centre. Strips of `soap_strip` functions load as one and share a
+// factor; two harmonics share functions; pairs of channels without coefficients are only cleared.
+// Neighbours in a warp write neighbours in the row. The products of float32 rows are formed in
+// float, unless rows are normalised or summed.
 //
 // Averages go through the coefficients of all centres of a piece of the batch, in global memory:
 // those are averaged, or their products, in chunks of centres that are summed in their order.
@@ -109,7 +108,7 @@ struct FeaturesOfChunks {
         const SoapProducts products(of);
         double* row = sums + block.index() * static_cast<std::int64_t>(of.p.n_features);
         block.for_each(products.size(), [&](std::int64_t i) {
-            products.each(i, SoapAllPairs{products.n_pairs}, set, chunk.end - chunk.begin, in,
+            products.each(i, SoapAllPairs{products.shape.n_pairs}, set, chunk.end - chunk.begin, in,
                           [&](unsigned f, double value) { row[f] = value; });
         });
     }

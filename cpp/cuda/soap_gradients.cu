@@ -48,7 +48,7 @@ struct ProjectedCotangents {
         const SoapProducts products(of);
         const double inverse = soap_inverse_norm(block, products, set, there);
         const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
-        const SoapAllPairs pairs{products.n_pairs};
+        const SoapAllPairs pairs{products.shape.n_pairs};
         const double along = inverse * block.sum(products.size(), [&](std::int64_t i) {
             double total = 0;
             products.each(i, pairs, set, 1, in, [&](unsigned f, double value) {
@@ -85,7 +85,7 @@ struct GradientsOfSums {
                                                      unsigned h, unsigned v) const {
         const unsigned n_max = of.shape.n_max, l = degree_of(h);
         SoapStrip<double> total{};
-        for (unsigned i = 0; i < products.n_pairs; ++i) {
+        for (unsigned i = 0; i < products.shape.n_pairs; ++i) {
             const SoapPlace place = products.places[i];
             if (place.a != channel && place.b != channel) continue;
             const unsigned other = place.a == channel ? place.b : place.a;

@@ -18,31 +18,24 @@ struct SoapSortedPairs {
     MOLKERN_DEVICE unsigned operator[](unsigned k) const noexcept { return order[k]; }
 };
 
-/// Work items of a power spectrum: of each l a row of n' and strips of n, and as many parts of the
-/// pairs of channels as keep all threads busy. Threads of a warp are at neighbouring l.
+/// Work items of a power spectrum: of each l a row of n' and strips of n, two at a time where they
+/// are even, and as many parts of the pairs of channels as keep all threads busy. Threads of a warp
+/// are at neighbouring l.
 struct SoapProducts {
     SoapShape shape;
     const SoapPlace* places;
-    unsigned n_pairs, of_part, n_parts;
-    bool twice;  // two strips at a time
 
     MOLKERN_DEVICE explicit SoapProducts(const SoapCenters& of)
-        : shape(of.shape), places(of.places), n_pairs(static_cast<unsigned>(of.p.n_pairs)) {
-        twice = shape.n_strips % 2 == 0;
-        of_part = shape.n_l * shape.n_max * (twice ? shape.n_strips / 2 : shape.n_strips);
-        n_parts = soap_threads / of_part;
-        if (n_parts == 0) n_parts = 1;
-        if (n_parts > n_pairs) n_parts = n_pairs;
-    }
+        : shape(of.shape), places(of.places) {}
 
-    MOLKERN_DEVICE unsigned size() const noexcept { return of_part * n_parts; }
+    MOLKERN_DEVICE unsigned size() const noexcept { return shape.of_part * shape.n_parts; }
 
     /// Calls put(column, sum of products) for each feature of an item and of `pairs`, summed over n
     /// sets of coefficients, [n, n_channels, size], in which there(set, channel).
     template <typename Pairs, typename T, typename There, typename Put>
     MOLKERN_DEVICE void each(std::int64_t item, const Pairs& pairs, const T* sets, std::int64_t n,
                              const There& there, const Put& put) const {
-        if (twice)
+        if (shape.twice)
             each_of<2>(static_cast<unsigned>(item), pairs, sets, n, there, put);
         else
             each_of<1>(static_cast<unsigned>(item), pairs, sets, n, there, put);
@@ -57,7 +50,8 @@ struct SoapProducts {
             for (unsigned i = thread; i < size(); i += soap_threads)
                 each(i, pairs, set, 1, always, put);
             constexpr unsigned warp = 32;
-            for (unsigned k = pairs.n + thread / warp; k < n_pairs; k += soap_threads / warp) {
+            for (unsigned k = pairs.n + thread / warp; k < shape.n_pairs;
+                 k += soap_threads / warp) {
                 const SoapPlace place = places[pairs[k]];
                 const unsigned end = shape.n_l * block_of(place);
                 for (unsigned f = thread % warp; f < end; f += warp) put(place.begin + f, T{0});
@@ -71,7 +65,8 @@ struct SoapProducts {
         constexpr unsigned width = n_strips * soap_strip;
         const unsigned n_max = shape.n_max, row = shape.row;
         const unsigned column = item % n_max, of_column = item / n_max;
-        const unsigned part = of_column % n_parts, rest = of_column / n_parts;
+        const unsigned n_parts = shape.n_parts, part = of_column % n_parts;
+        const unsigned rest = of_column / n_parts;
         const unsigned v = rest % (row / width) * width, l = rest / (row / width);
         const unsigned most = n_max - v < width ? n_max - v : width;
         // Of one channel n <= n'.
@@ -133,23 +128,23 @@ inline std::size_t soap_channels_bytes(const SoapParameters& p) {
 template <typename Block>
 MOLKERN_DEVICE SoapSortedPairs soap_sorted_pairs(Block& block, const SoapProducts& products,
                                                  const std::uint8_t* there) {
-    auto* order = block.template shared<unsigned>(products.n_pairs + 1);
+    auto* order = block.template shared<unsigned>(products.shape.n_pairs + 1);
     const auto both = [&](unsigned k) {
         return there[products.places[k].a] & there[products.places[k].b];
     };
     block.each_thread([&](unsigned thread) {
-        for (unsigned k = thread; k < products.n_pairs; k += soap_threads) {
+        for (unsigned k = thread; k < products.shape.n_pairs; k += soap_threads) {
             unsigned before = 0, total = 0;
-            for (unsigned i = 0; i < products.n_pairs; ++i) {
+            for (unsigned i = 0; i < products.shape.n_pairs; ++i) {
                 const unsigned one = both(i);
                 total += one;
                 before += i < k ? one : 0;
             }
             order[both(k) ? before : total + k - before] = k;
-            if (k == 0) order[products.n_pairs] = total;
+            if (k == 0) order[products.shape.n_pairs] = total;
         }
     });
-    return {order[products.n_pairs], order};
+    return {order[products.shape.n_pairs], order};
 }
 
 /// Bytes of that.
@@ -162,7 +157,7 @@ template <typename T, typename Block>
 MOLKERN_DEVICE double soap_inverse_norm(Block& block, const SoapProducts& products, const T* c,
                                         const std::uint8_t* there) {
     const auto in = [&](std::int64_t, unsigned channel) { return there[channel] != 0; };
-    const SoapAllPairs pairs{products.n_pairs};
+    const SoapAllPairs pairs{products.shape.n_pairs};
     const double square = block.sum(products.size(), [&](std::int64_t i) {
         double total = 0;
         products.each(i, pairs, c, 1, in, [&](unsigned, double f) { total += f * f; });

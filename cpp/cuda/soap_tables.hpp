@@ -42,6 +42,9 @@ struct SoapShape {
     unsigned row;       // whole strips
     unsigned n_radial;  // radial functions of a neighbour, [n_l, row]
     unsigned size;      // coefficients of a channel, [n_harmonics, row]
+    // Of products, see SoapProducts.
+    bool twice;
+    unsigned of_part, n_parts, n_pairs;
 
     /// Coefficients of all channels.
     MOLKERN_HOST_DEVICE std::int64_t set_size() const noexcept {
@@ -52,8 +55,22 @@ struct SoapShape {
 inline SoapShape soap_shape(const SoapParameters& p) {
     const auto n_max = static_cast<unsigned>(p.n_max), n_l = static_cast<unsigned>(p.l_max + 1);
     const unsigned n_strips = (n_max + soap_strip - 1) / soap_strip, row = n_strips * soap_strip;
-    return {n_max,    n_l, n_l * n_l, static_cast<unsigned>(soap::n_channels(p)),
-            n_strips, row, n_l * row, n_l * n_l * row};
+    const auto n_pairs = static_cast<unsigned>(p.n_pairs);
+    const bool twice = n_strips % 2 == 0;
+    const unsigned of_part = n_l * n_max * (twice ? n_strips / 2 : n_strips);
+    const unsigned n_parts = of_part < soap_threads ? soap_threads / of_part : 1;
+    return {n_max,
+            n_l,
+            n_l * n_l,
+            static_cast<unsigned>(soap::n_channels(p)),
+            n_strips,
+            row,
+            n_l * row,
+            n_l * n_l * row,
+            twice,
+            of_part,
+            n_parts < n_pairs ? n_parts : n_pairs,
+            n_pairs};
 }
 
 /// l of a harmonic.
