@@ -32,7 +32,7 @@ struct TileProducts {
         double total[side][side];
     };
 
-    struct alignas(4 * sizeof(Real)) Four {
+    struct alignas(16) Four {
         Real v[4];
     };
 

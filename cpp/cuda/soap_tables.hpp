@@ -114,7 +114,8 @@ class SoapTables {
             begins.push_back(numbers.size());
             if (table != nullptr) numbers.insert(numbers.end(), table, table + n);
         });
-        numbers_ = uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream);
+        numbers_ =
+            uploaded(numbers.data(), static_cast<std::int64_t>(numbers.size()), stream, true);
         std::size_t k = 0;
         visit(view_, [&](const double*& table, std::size_t) {
             if (table != nullptr) table = numbers_.data() + begins[k];
@@ -127,7 +128,7 @@ class SoapTables {
             places.push_back({static_cast<unsigned>(pair.a), static_cast<unsigned>(pair.b), begin});
             begin += static_cast<unsigned>((of.l_max + 1) * soap_block(of.n_max, pair));
         }
-        places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream);
+        places_ = uploaded(places.data(), static_cast<std::int64_t>(places.size()), stream, true);
         view_.pairs = nullptr;
         items_ = uploaded_items(soap_shape(of), stream);
     }
@@ -149,7 +150,7 @@ class SoapTables {
             for (unsigned h = l * l; h < (l + 1) * (l + 1); h += 2)
                 for (unsigned v = 0; v < shape.row; v += soap_strip)
                     put(h, l, v, h + 1 < (l + 1) * (l + 1));
-        return uploaded(items.data(), static_cast<std::int64_t>(items.size()), stream);
+        return uploaded(items.data(), static_cast<std::int64_t>(items.size()), stream, true);
     }
 
     // Calls f(table, length) for every table.
