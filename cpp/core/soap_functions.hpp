@@ -100,42 +100,59 @@ MOLKERN_HOST_DEVICE inline void harmonics_of_order(const SoapParameters& p, unsi
     }
 }
 
-/// Gradients of the one or two rows of l and m, from those of l - 1, times factor and norms, to
-/// d[axis] + at; rows of `stride`.
+/// Gradients of harmonics from those of the degree below, times factor and norms, to d[axis] + at;
+/// rows of `stride`.
 template <std::size_t stride>
-MOLKERN_HOST_DEVICE inline void gradient(const SoapParameters& p, const double* raw, std::size_t l,
-                                         std::size_t m, V factor, double* const* d,
-                                         std::size_t at) noexcept {
-    const double* below = raw + (l - 1) * (l - 1) * stride;
+struct HarmonicGradients {
+    const SoapParameters& p;
+    const double* below;  // rows of l - 1
+    std::size_t l;
+    V factor;
+    double* const* d;
+    std::size_t at;
+
+    MOLKERN_HOST_DEVICE HarmonicGradients(const SoapParameters& parameters, const double* raw,
+                                          std::size_t degree, V f, double* const* to,
+                                          std::size_t place) noexcept
+        : p(parameters),
+          below(raw + (degree - 1) * (degree - 1) * stride),
+          l(degree),
+          factor(f),
+          d(to),
+          at(place) {}
+
     // Real and imaginary part of R_{l-1,m}; 0 for m >= l.
-    const auto re = [&](std::size_t k) {
-        return k < l ? load(below + (k > 0 ? 2 * k - 1 : 0) * stride) : V{};
-    };
-    const auto im = [&](std::size_t k) {
-        return k > 0 && k < l ? load(below + 2 * k * stride) : V{};
-    };
-    const auto put = [&](std::size_t k, V dx, V dy, V dz) {
+    MOLKERN_HOST_DEVICE V re(std::size_t m) const noexcept {
+        return m < l ? load(below + (m > 0 ? 2 * m - 1 : 0) * stride) : V{};
+    }
+    MOLKERN_HOST_DEVICE V im(std::size_t m) const noexcept {
+        return m > 0 && m < l ? load(below + 2 * m * stride) : V{};
+    }
+    MOLKERN_HOST_DEVICE void put(std::size_t k, V dx, V dy, V dz) const noexcept {
         const std::size_t row = l * l + k;
         const V scale = factor * p.norms[row];
         store(d[0] + row * stride + at, scale * dx);
         store(d[1] + row * stride + at, scale * dy);
         store(d[2] + row * stride + at, scale * dz);
-    };
-    if (m == 0) {
-        put(0, -re(1), -im(1), re(0));
-        return;
     }
-    put(2 * m - 1, 0.5 * (re(m - 1) - re(m + 1)), -0.5 * (im(m + 1) + im(m - 1)), re(m));
-    put(2 * m, 0.5 * (im(m - 1) - im(m + 1)), 0.5 * (re(m + 1) + re(m - 1)), im(m));
-}
+
+    MOLKERN_HOST_DEVICE void order_zero() const noexcept { put(0, -re(1), -im(1), re(0)); }
+    MOLKERN_HOST_DEVICE void order(std::size_t m) const noexcept {
+        put(2 * m - 1, 0.5 * (re(m - 1) - re(m + 1)), -0.5 * (im(m + 1) + im(m - 1)), re(m));
+        put(2 * m, 0.5 * (im(m - 1) - im(m + 1)), 0.5 * (re(m + 1) + re(m - 1)), im(m));
+    }
+};
 
 /// Those of all rows.
 template <std::size_t stride>
 MOLKERN_HOST_DEVICE inline void gradients(const SoapParameters& p, const double* raw, V factor,
                                           double* const* d, std::size_t at) noexcept {
     for (std::size_t c = 0; c < 3; ++c) store(d[c] + at, V{});
-    for (std::size_t l = 1; l <= p.l_max; ++l)
-        for (std::size_t m = 0; m <= l; ++m) gradient<stride>(p, raw, l, m, factor, d, at);
+    for (std::size_t l = 1; l <= p.l_max; ++l) {
+        const HarmonicGradients<stride> of(p, raw, l, factor, d, at);
+        of.order_zero();
+        for (std::size_t m = 1; m <= l; ++m) of.order(m);
+    }
 }
 
 /// Whether the weight of a neighbour changes with its distance.

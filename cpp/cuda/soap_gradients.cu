@@ -10,9 +10,8 @@
 // Floor for a centre with n neighbours of s species: the cotangent is read once; s^2 n_max^2
 // (l_max + 1)^2 multiply-adds for coefficients, s n_max^2 (l_max + 1)^2 for radial functions and
 // 2 n n_max (l_max + 1)^2 for neighbours. Coefficients and g are written and read once. Counted for
-// sm_90, not yet measured, for the centre of soap.cu: some 16 000 instructions of warps for the
-// gradient with respect to coefficients, 2300 to that of sums, 13 000 for neighbours; the
-// multiply-adds are a tenth.
+// sm_90, not yet measured, for the centre of soap.cu: 16 000 instructions of warps for the gradient
+// with respect to coefficients, 2300 to that of sums, 13 000 for neighbours.
 
 #include <algorithm>
 
@@ -252,13 +251,16 @@ struct GradientsOfNeighbors {
     // Those of degree l and order m, entry `lm` of a triangle.
     MOLKERN_DEVICE void gradient(const Room& room, unsigned lm, unsigned k) const {
         double* const d[3] = {room.dx, room.dy, room.dz};
-        const auto place = triangle_place_of<std::int32_t, float>(static_cast<std::int32_t>(lm));
-        if (lm == 0)
+        if (lm == 0) {
             for (unsigned c = 0; c < 3; ++c) d[c][k] = 0;
-        else
-            soap::gradient<stride>(of.p, room.value + k, static_cast<std::size_t>(place.row),
-                                   static_cast<std::size_t>(place.column), room.near[4 * tile + k],
-                                   d, k);
+            return;
+        }
+        const auto place = triangle_place_of<std::int32_t, float>(static_cast<std::int32_t>(lm));
+        const soap::HarmonicGradients<stride> of_degree(of.p, room.value + k,
+                                                        static_cast<std::size_t>(place.row),
+                                                        room.near[4 * tile + k], d, k);
+        const auto m = static_cast<std::size_t>(place.column);
+        m == 0 ? of_degree.order_zero() : of_degree.order(m);
     }
 
     // The terms of a harmonic of a neighbour, in place of its tables.
