@@ -36,15 +36,15 @@ struct RowsOfCenters {
 
     std::size_t shared_bytes() const {
         return soap_room_bytes(of.p) + soap_channels_bytes(of.p) + soap_pairs_bytes(of.p) + 2 * 16 +
-               sizeof(Product) * static_cast<std::size_t>(of.shape.set_size() + soap_padding);
+               sizeof(Product) * static_cast<std::size_t>(of.shape.set_size());
     }
 
     template <typename Block>
     MOLKERN_DEVICE void operator()(Block& block) const {
         const std::int64_t c = first + block.index();
         const SoapRoom room(block, of);
-        auto* coefficients = block.template shared<Product>(
-            static_cast<std::size_t>(of.shape.set_size() + soap_padding));
+        auto* coefficients =
+            block.template shared<Product>(static_cast<std::size_t>(of.shape.set_size()));
         const std::uint8_t* there = soap_channels(block, of, c);
         // From memory: compilers would compute its address again for every feature.
         Real** row = block.template shared<Real*>(1);
@@ -131,7 +131,7 @@ void average_rows(const SoapCenters& of, const std::vector<std::int64_t>& center
             launch(RowsOfSets<Real>{of, -1, means.data(), rows}, piece.size(),
                    soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
         } else {
-            const Buffer<double> sets(n * set + soap_padding, stream);
+            const Buffer<double> sets(n * set, stream);
             soap_sets(of, first, n, of.p.normalize, sets.data(), stream);
             const SoapSums sums(piece, n_features, stream);
             launch(FeaturesOfChunks{of, sums.chunks(), first, sets.data(), sums.sums()},
@@ -151,7 +151,7 @@ void rows_by_sets(const SoapCenters& of, std::int64_t begin, std::int64_t end, R
         std::max<std::int64_t>(static_cast<std::int64_t>(soap_piece_bytes) / 8 / set, 1);
     for (std::int64_t first = begin; first < end; first += most) {
         const std::int64_t n = std::min(most, end - first);
-        const Buffer<double> sets(n * set + soap_padding, stream);
+        const Buffer<double> sets(n * set, stream);
         soap_sets(of, first, n, false, sets.data(), stream);
         Real* rows = out + (first - begin) * static_cast<std::int64_t>(of.p.n_features);
         launch(RowsOfSets<Real>{of, first, sets.data(), rows}, n,

@@ -362,7 +362,7 @@ void soap_vjp(const SoapCenters& of, const Cotangent<Real>& cotangent, double* g
     const std::int64_t n_centers = of.neighbors.n_centers;
     for (std::int64_t first = 0; first < n_centers; first += most) {
         const std::int64_t n = std::min(most, n_centers - first);
-        const Buffer<double> sets(n * set + soap_padding, stream);
+        const Buffer<double> sets(n * set, stream);
         const Buffer<double> of_sums(n * set, stream);
         soap_sets(of, first, n, false, sets.data(), stream);
         pull_back(of, first, n, sets.data(), cotangent, of_sums.data(), stream);

@@ -106,9 +106,6 @@ struct SoapProducts {
     }
 };
 
-/// Numbers behind the coefficients of sets that may be read.
-constexpr std::int64_t soap_padding = soap_strip;
-
 /// Which channels of a centre, or with c < 0 of anything, have coefficients; in shared memory.
 template <typename Block>
 MOLKERN_DEVICE const std::uint8_t* soap_channels(Block& block, const SoapCenters& of,

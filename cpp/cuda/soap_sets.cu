@@ -132,8 +132,8 @@ template void SoapSums::finish<double>(double*, Stream) const;
 Buffer<double> soap_mean_sets(const SoapCenters& of, const SoapPiece& piece, std::int64_t first,
                               std::int64_t n_centers, Stream stream) {
     const std::int64_t size = of.shape.set_size();
-    Buffer<double> means(piece.size() * size + soap_padding, stream);
-    const Buffer<double> sets(n_centers * size + soap_padding, stream);
+    Buffer<double> means(piece.size() * size, stream);
+    const Buffer<double> sets(n_centers * size, stream);
     const SoapSums sums(piece, size, stream);
     soap_sets(of, first, n_centers, false, sets.data(), stream);
     launch(SetsOfChunks{of, sums.chunks(), first, sets.data(), sums.sums()}, sums.n_chunks(), 0,
