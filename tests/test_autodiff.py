@@ -43,6 +43,10 @@ def test_torch_keeps_the_type_and_refuses_a_second_derivative(batch):
     positions = torch.tensor(batch.positions, dtype=torch.float32, requires_grad=True)
     X = features(model, batch, positions)
     assert X.dtype == torch.float32
+    half = torch.tensor(batch.positions, dtype=torch.bfloat16, requires_grad=True)
+    features(model, batch, half).sum().backward()
+    assert half.grad.dtype == torch.bfloat16
+    assert torch.isfinite(half.grad).all()
     # The gradient of a sum does not depend on anything but positions: it must raise, too.
     for scalar in (X.pow(2).sum(), X.sum()):
         (gradient,) = torch.autograd.grad(scalar, positions, create_graph=True, retain_graph=True)

@@ -138,6 +138,8 @@ def test_errors(tensor, data):
         DeviceKernelRidge(sigma=1.0).fit(X, torch.full_like(y, torch.nan))
     with pytest.raises(ValueError, match="X: expected finite features, found NaN or infinity"):
         DeviceKernelRidge(sigma=1.0).fit(torch.full_like(X, torch.nan), y)
+    with pytest.raises(ValueError, match="y: no gradient flows through here"):
+        DeviceKernelRidge(sigma=1.0).fit(X, y.clone().requires_grad_())
     with pytest.raises(ValueError, match="X: no gradient flows through here"):
         DeviceKernelRidge(sigma=1.0).fit(X, y).predict(X.clone().requires_grad_())
     model = DeviceKernelRidge(sigma=1.0).fit(X, y)

@@ -150,6 +150,16 @@ def test_sums_too_many_for_shared_memory(emulated, molecules, average):
     compare(mk.SOAP(**parameters), mk.Structures.from_arrays([molecules[0], molecules[4]]))
 
 
+def test_pairs_of_species_too_many_for_shared_memory(cuda_module, molecules):
+    """The list of 20100 pairs of channels needs more than 64 KiB."""
+    species = range(1, 201)
+    for average in (None, "inner"):
+        model = mk.SOAP(
+            species=species, r_cut=4.0, n_max=1, l_max=0, radial_basis="polynomial", average=average
+        )
+        compare(model, mk.Structures.from_arrays([molecules[0], molecules[4]]))
+
+
 def test_species_that_are_not_there(cuda_module, molecules):
     """Blocks of features are zero, in memory that was NaN."""
     model = mk.SOAP(species=["H", "C", "O", "S"], **SMALL).fit([molecules[0]])

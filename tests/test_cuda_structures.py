@@ -132,7 +132,8 @@ def test_parts_stay_on_the_device(cuda_module, batch):
 def test_errors_of_pieces_name_structures_of_the_batch(cuda_module, qm7, monkeypatch, model):
     batch = qm7[:300]
     model = model.fit(batch)
-    monkeypatch.setattr(cuda_module, "free_bytes", lambda device: 200_000)
+    of_twenty = 20 * 8 * model.n_features_out_
+    monkeypatch.setattr(cuda_module, "free_bytes", lambda device: 4 * of_twenty)
     positions = batch.positions.copy()
     positions[batch.offsets[250] + 1] = positions[batch.offsets[250]]
     wrong = mk.Structures(batch.numbers, positions, batch.offsets)

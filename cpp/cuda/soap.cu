@@ -128,8 +128,8 @@ void average_rows(const SoapCenters& of, const std::vector<std::int64_t>& center
         Real* rows = out + from * n_features;
         if (inner) {
             const Buffer<double> means = soap_mean_sets(of, piece, first, n, stream);
-            launch(RowsOfSets<Real>{of, -1, means.data(), rows}, piece.size(),
-                   soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
+            launch_of_any_size(RowsOfSets<Real>{of, -1, means.data(), rows}, piece.size(),
+                               soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
         } else {
             const Buffer<double> sets(n * set, stream);
             soap_sets(of, first, n, of.p.normalize, sets.data(), stream);
@@ -154,8 +154,8 @@ void rows_by_sets(const SoapCenters& of, std::int64_t begin, std::int64_t end, R
         const Buffer<double> sets(n * set, stream);
         soap_sets(of, first, n, false, sets.data(), stream);
         Real* rows = out + (first - begin) * static_cast<std::int64_t>(of.p.n_features);
-        launch(RowsOfSets<Real>{of, first, sets.data(), rows}, n,
-               soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
+        launch_of_any_size(RowsOfSets<Real>{of, first, sets.data(), rows}, n,
+                           soap_channels_bytes(of.p) + soap_pairs_bytes(of.p), stream);
     }
 }
 

@@ -125,28 +125,44 @@ inline std::size_t soap_channels_bytes(const SoapParameters& p) {
 template <typename Block>
 MOLKERN_DEVICE SoapSortedPairs soap_sorted_pairs(Block& block, const SoapProducts& products,
                                                  const std::uint8_t* there) {
-    auto* order = block.template shared<unsigned>(products.shape.n_pairs + 1);
+    const unsigned n_pairs = products.shape.n_pairs;
+    auto* order = block.template shared<unsigned>(n_pairs);
+    auto* counts = block.template shared<unsigned>(soap_threads);
+    const unsigned of_thread = (n_pairs + soap_threads - 1) / soap_threads;
+    const unsigned n_parts = (n_pairs + of_thread - 1) / of_thread;
     const auto both = [&](unsigned k) {
         return there[products.places[k].a] & there[products.places[k].b];
     };
-    block.each_thread([&](unsigned thread) {
-        for (unsigned k = thread; k < products.shape.n_pairs; k += soap_threads) {
-            unsigned before = 0, total = 0;
-            for (unsigned i = 0; i < products.shape.n_pairs; ++i) {
-                const unsigned one = both(i);
-                total += one;
-                before += i < k ? one : 0;
-            }
-            order[both(k) ? before : total + k - before] = k;
-            if (k == 0) order[products.shape.n_pairs] = total;
+    const auto end_of = [&](unsigned part) {
+        const unsigned end = (part + 1) * of_thread;
+        return end < n_pairs ? end : n_pairs;
+    };
+    block.for_each(n_parts, [&](std::int64_t item) {
+        const auto part = static_cast<unsigned>(item);
+        counts[part] = 0;
+        for (unsigned k = part * of_thread; k < end_of(part); ++k) counts[part] += both(k);
+    });
+    block.for_each(n_parts, [&](std::int64_t item) {
+        const auto part = static_cast<unsigned>(item);
+        unsigned before = 0, total = 0;
+        for (unsigned i = 0; i < n_parts; ++i) {
+            before += i < part ? counts[i] : 0;
+            total += counts[i];
+        }
+        for (unsigned k = part * of_thread; k < end_of(part); ++k) {
+            const unsigned one = both(k);
+            order[one ? before : total + k - before] = k;
+            before += one;
         }
     });
-    return {order[products.shape.n_pairs], order};
+    unsigned n = 0;
+    for (unsigned i = 0; i < n_parts; ++i) n += counts[i];
+    return {n, order};
 }
 
 /// Bytes of that.
 inline std::size_t soap_pairs_bytes(const SoapParameters& p) {
-    return (p.n_pairs + 1) * sizeof(unsigned) + 16;
+    return (p.n_pairs + soap_threads) * sizeof(unsigned) + 2 * 16;
 }
 
 /// One over the norm of the features of coefficients, as on the host.

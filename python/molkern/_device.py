@@ -31,6 +31,7 @@ __all__ = [
     "require_apart",
     "require_none",
     "taken",
+    "without_gradient",
 ]
 
 # DLPack's numbers of CUDA devices, and of memory that they share with the host.
@@ -118,8 +119,7 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
         host = np.ascontiguousarray(array, dtype=np.float64 if double else None)
         return module.upload(host, place.device, place.stream)
     if not isinstance(array, module.DeviceArray):
-        if library_of(array) == "torch":
-            array = _without_gradient(name, array)
+        array = without_gradient(name, array)
         # DLPack has no 0: 1 is the default stream. The emulation has no streams.
         options = {"stream": place.stream or 1} if module.device_kind == _CUDA else {}
         with _current(array):
@@ -127,8 +127,10 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
     return module.as_double(array, place.stream) if double else array
 
 
-def _without_gradient(name: str, tensor: Any) -> Any:
-    """A tensor of torch; raises where a gradient would be lost."""
+def without_gradient(name: str, tensor: Any) -> Any:
+    """An array, of torch without its gradient; raises where one would be lost."""
+    if library_of(tensor) != "torch":
+        return tensor
     if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise ValueError(
             f"{name}: no gradient flows through here, found a tensor that requires one: call "

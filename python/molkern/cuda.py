@@ -9,6 +9,7 @@ computed where the features are. The compiled module comes with ``pip install "m
 from __future__ import annotations
 
 import importlib
+import sys
 from functools import cache
 from typing import Any
 
@@ -65,7 +66,8 @@ def to_device(structures: Any, device: Any = "cuda") -> DeviceStructures:
     Returns
     -------
     DeviceStructures
-        ``Structures`` with the attribute ``device``, a number; a part of them stays there, too.
+        ``Structures`` with the attribute ``device``, a number; a part of them stays there, too,
+        `Structures.concatenate` gives ones of the host.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def to_device(structures: Any, device: Any = "cuda") -> DeviceStructures:
 
 def device_number(device: Any) -> int:
     """The number in "cuda" or "cuda:1"."""
-    text = str(device) if type(device).__module__ == "torch" else device  # a torch.device
+    text = _text_of(device) if type(device).__module__ == "torch" else device
     name, _, number = text.partition(":") if isinstance(text, str) else ("", "", "")
     if name != "cuda" or (":" in text and not number.isdecimal()):
         raise ValueError(
@@ -100,6 +102,14 @@ def device_number(device: Any) -> int:
     if k >= n:
         raise ValueError(f"device: expected a number below {n}, found {device!r}")
     return k
+
+
+def _text_of(device: Any) -> str:
+    """The name of a torch.device; without a number it is torch's current one."""
+    torch = sys.modules["torch"]
+    if device.type == "cuda" and device.index is None and torch.cuda.is_available():
+        return f"cuda:{torch.cuda.current_device()}"
+    return str(device)
 
 
 def extension() -> Any:

@@ -82,6 +82,8 @@ class _Gradient(torch.autograd.Function):
         structures: Structures,
     ) -> torch.Tensor:
         there, cotangent = positions.detach().double().contiguous(), gX.detach().contiguous()
+        if cotangent.dtype != torch.float32:  # half precision, too
+            cotangent = cotangent.double()
         if there.is_cuda:
             gradient = representation.vjp(structures, cotangent, positions=there)
         else:

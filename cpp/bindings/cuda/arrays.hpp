@@ -57,7 +57,7 @@ class DeviceArray {
 struct Waiting {
     template <typename T>
     void operator()(T* object) const {
-        if (PyGILState_Check() == 0) {
+        if (Py_IsInitialized() == 0 || PyGILState_Check() == 0) {
             delete object;
             return;
         }

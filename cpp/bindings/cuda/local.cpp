@@ -14,6 +14,13 @@ namespace {
 
 using Kernel = std::shared_ptr<cuda::DeviceKernel>;
 
+// A kernel that frees what it has on devices while other threads of the interpreter run on.
+Kernel waiting(Kernel kernel) {
+    cuda::DeviceKernel* const plain = kernel.get();
+    auto* const held = new Kernel(std::move(kernel));
+    return {plain, [held](cuda::DeviceKernel*) { Waiting{}(held); }};
+}
+
 Kernel aev_kernel(const Array<std::int32_t>& species, double r_cut, double eta,
                   const Array<double>& shifts, double angular_r_cut, double angular_eta,
                   double zeta, const Array<double>& angular_shifts, const Array<double>& sections) {
@@ -23,7 +30,7 @@ Kernel aev_kernel(const Array<std::int32_t>& species, double r_cut, double eta,
     kernel->species = owned->species;
     kernel->n_features = static_cast<std::int64_t>(aev_features(owned->view));
     kernel->r_cut = owned->longest();
-    return kernel;
+    return waiting(std::move(kernel));
 }
 
 Kernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
@@ -34,7 +41,7 @@ Kernel acsf_kernel(const Array<std::int32_t>& species, double r_cut,
     kernel->species.assign(species.data(), species.data() + species.shape(0));
     kernel->n_features = static_cast<std::int64_t>(acsf_features(owned->view));
     kernel->r_cut = r_cut;
-    return kernel;
+    return waiting(std::move(kernel));
 }
 
 Kernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
@@ -51,7 +58,7 @@ Kernel soap_kernel(const Array<std::int32_t>& species, double r_cut,
     kernel->species.assign(species.data(), species.data() + species.shape(0));
     kernel->n_features = static_cast<std::int64_t>(parameters->n_features);
     kernel->r_cut = r_cut;
-    return kernel;
+    return waiting(std::move(kernel));
 }
 
 using Around = std::shared_ptr<cuda::Surroundings>;

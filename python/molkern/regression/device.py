@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from molkern import kernels
-from molkern._device import library_of, on_device
+from molkern._device import library_of, on_device, without_gradient
 from molkern._errors import NotFittedError
 from molkern._kernel_inputs import check_polynomial
 from molkern._numbers import real_number
@@ -126,6 +126,7 @@ class DeviceKernelRidge:
                 f"y: expected {n} rows of {library.__name__} as {there}, found shape "
                 f"{tuple(y.shape)} of {type(y).__module__}"
             )
+        y = without_gradient("y", y)
         if y.dtype != X.dtype:
             raise TypeError(f"y: expected {X.dtype} as X is, found {y.dtype}")
         if not bool(library.isfinite(y).all()):
