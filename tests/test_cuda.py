@@ -37,9 +37,9 @@ def extension(why="", version=mk.__version__):
 
 def test_no_module(found):
     assert not cuda.is_available()
-    assert cuda.reason() == 'the CUDA module is not installed: pip install "molkern[cuda13]"'
+    assert cuda.reason() == "the CUDA module, molkern-cuda13, is not installed (README: On a GPU)"
     assert cuda.devices() == []
-    with pytest.raises(RuntimeError, match="no CUDA device can be used: the CUDA module is not"):
+    with pytest.raises(RuntimeError, match="no CUDA device can be used: the CUDA module, molk"):
         mk.CoulombMatrix().fit([([1], [[0, 0, 0]])]).transform([([1], [[0, 0, 0]])], device="cuda")
 
 

@@ -138,8 +138,9 @@ def test_errors_of_pieces_name_structures_of_the_batch(cuda_module, qm7, monkeyp
     positions[batch.offsets[250] + 1] = positions[batch.offsets[250]]
     wrong = mk.Structures(batch.numbers, positions, batch.offsets)
     out = np.empty((300, model.n_features_out_))
-    with pytest.raises(ValueError, match="two atoms of molecule 250 coincide"):
+    with pytest.raises(ValueError, match="two atoms of molecule 250 coincide") as raised:
         model.transform(wrong, out, device="cuda")
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
     numbers = batch.numbers.copy()
     numbers[batch.offsets[200]] = 9
     other = mk.Structures(numbers, batch.positions, batch.offsets)

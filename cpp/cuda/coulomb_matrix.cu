@@ -74,9 +74,8 @@ struct CoulombVjpKernel {
         });
         block.for_each(n_pairs(atoms.n), [&](std::int64_t k) {
             const TrianglePlace pair = pair_place(k);
-            const std::int64_t i = atoms.rank[pair.row], j = atoms.rank[pair.column];
-            const std::int64_t row = i > j ? i : j, column = i > j ? j : i;
-            factors[k] += static_cast<double>(g[row * (row + 1) / 2 + column]);
+            factors[k] += static_cast<double>(
+                g[triangle_index(atoms.rank[pair.row], atoms.rank[pair.column])]);
         });
     }
 

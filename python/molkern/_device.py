@@ -222,6 +222,9 @@ class _CoincidentError(ValueError):
         )
         self.structure = structure
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _CoincidentError, (self.structure,)
+
 
 def _device_kind() -> int:
     """DLPack's number of the devices that are meant; the host's in the emulation.

@@ -10,7 +10,7 @@ from molkern.structures import Structures
 
 __all__ = ["DeviceStructures", "kept"]
 
-# Of the preparations for representations, the latest ones: some 50 bytes an atom each.
+# Of the preparations for representations, the latest ones: 24 bytes an atom at most.
 _MOST_KEPT = 16
 
 

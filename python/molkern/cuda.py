@@ -2,7 +2,7 @@
 
 ``transform`` and ``vjp`` of the representations take ``device="cuda"``, ``positions`` that live on
 a device, or structures that stay there (``to_device``); Gaussian, Laplacian and local kernels are
-computed where the features are. The compiled module comes with ``pip install "molkern[cuda13]"``;
+computed where the features are. The compiled module is a package of its own, molkern-cuda13;
 ``import molkern`` never needs it.
 """
 
@@ -147,4 +147,4 @@ def _found() -> Any:
                 f"{__version__}: install the same of both"
             )
         return module
-    return 'the CUDA module is not installed: pip install "molkern[cuda13]"'
+    return "the CUDA module, molkern-cuda13, is not installed (README: On a GPU)"
