@@ -43,7 +43,7 @@ class TestArrays:
         np.testing.assert_array_equal(dataset.targets["energy"], ENERGY)
         np.testing.assert_array_equal(dataset.targets["forces"], forces)
         assert dataset.name == "mine"
-        assert dataset.extensive == {"energy"}
+        assert dataset.is_energy("energy")
         assert len(dataset.sha256) == 64
         assert dataset.verified.startswith("not verified")
 

@@ -8,13 +8,14 @@
 """
 
 from molkern.datasets.atomization import QM9_ATOM_ENERGIES, atomization_energies
-from molkern.datasets.dataset import Dataset
+from molkern.datasets.dataset import Dataset, Decision
 from molkern.datasets.loading import Availability, Verification, available, fetch, load, verify
 
 __all__ = [
     "QM9_ATOM_ENERGIES",
     "Availability",
     "Dataset",
+    "Decision",
     "Verification",
     "atomization_energies",
     "available",

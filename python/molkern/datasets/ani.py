@@ -89,7 +89,7 @@ def _dataset(
         citation=citation if unit != UNKNOWN else "",
         source=str(path),
         notes=notes,
-        extensive=frozenset({"energy"} & set(targets)),
+        extensive=frozenset({"energy"}) if unit != UNKNOWN else None,
     )
 
 

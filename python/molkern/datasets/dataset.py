@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern.datasets.extensivity import Extensivity, extensivity
+from molkern.datasets.names import is_energy_name
 from molkern.structures import Structures
 
-__all__ = ["Dataset", "per_atom"]
+__all__ = ["Dataset", "Decision", "per_atom"]
 
 Index = npt.NDArray[np.int64]
 
@@ -18,6 +20,34 @@ Index = npt.NDArray[np.int64]
 def per_atom(target: str) -> bool:
     """Whether a target has a row per atom: ``"forces..."``, ``"partial_charges"``."""
     return target in ("forces", "partial_charges") or target.startswith("forces_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What part of a file was taken for what.
+
+    Attributes
+    ----------
+    what : str
+        ``"energy"``, ``"positions"``, ``"cell"``, ``"frames left out"``, ...
+    source : str
+        Its name in the file; empty if it has none.
+    words : str
+        Unit, sign, baseline, and the reason.
+
+    Examples
+    --------
+    >>> print(Decision("energy", "REF_energy", "eV, as said by the user"))
+    energy ← REF_energy (eV, as said by the user)
+    """
+
+    what: str
+    source: str
+    words: str
+
+    def __str__(self) -> str:
+        arrow = f" ← {self.source}" if self.source else ""
+        return f"{self.what}{arrow}" + (f" ({self.words})" if self.words else "")
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -51,13 +81,19 @@ class Dataset:
         How the file was verified, or ``"not verified: ..."``.
     notes : tuple of str
         What was converted, left out or assumed on the way.
-    extensive : frozenset of str
-        Targets that are extensive energies.
+    extensive : frozenset of str, or None
+        Targets that are extensive energies, where that is known. None: the data decide, see
+        `extensivity`.
     molecules : ndarray of int64, or None
         Number of the molecule that each structure is a conformer of, where the data say so.
     unused : dict of str to str
         Arrays or words of a user's file that could have been meant as targets, and why they are
         none.
+    decisions : tuple of Decision
+        What in the file was taken for what, in which unit, and why.
+    atom_energies : dict of str to dict of int to float
+        Labels of isolated atoms that the file holds beside its structures: target, atomic number,
+        label in the unit of the target. These atoms are not among the structures.
     """
 
     name: str
@@ -72,9 +108,11 @@ class Dataset:
     sha256: str = ""
     verified: str = "not verified: made in memory"
     notes: tuple[str, ...] = ()
-    extensive: frozenset[str] = frozenset()
+    extensive: frozenset[str] | None = None
     molecules: Index | None = None
     unused: dict[str, str] = dataclasses.field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    atom_energies: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.structures, Structures):
@@ -114,6 +152,29 @@ class Dataset:
             f"Dataset({self.name!r}, {len(self)} structures, "
             f"default_target={self.default_target!r}, targets: {targets or 'none'})"
         )
+
+    def is_energy(self, name: str) -> bool:
+        """Whether a target is the energy of whole structures, by `extensive` or by its name."""
+        return is_energy_name(name) if self.extensive is None else name in self.extensive
+
+    def extensivity(self, name: str) -> Extensivity:
+        """Whether a target is extensive, by `extensive` or by the data, and the reason.
+
+        Parameters
+        ----------
+        name : str
+            A target with one number for each structure.
+
+        Returns
+        -------
+        Extensivity
+        """
+        found = extensivity(self.structures, self.targets[name], name, self.units[name])
+        if self.extensive is None or found.extensive == (name in self.extensive):
+            return found
+        known = name in self.extensive
+        reason = f"{'total energy' if known else 'no total energy'}, as the data set states"
+        return dataclasses.replace(found, extensive=known, reason=reason)
 
     def replace(self, **changes: Any) -> Dataset:
         """A copy with some attributes changed."""

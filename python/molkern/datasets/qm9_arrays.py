@@ -55,7 +55,7 @@ def read_packed(path: Path, keep_uncharacterized: bool = False) -> Dataset:
     dataset = dataset.replace(
         targets=dataset.targets | {"G4MP2_atomization": g4mp2},
         units=dataset.units | {"G4MP2_atomization": "kcal/mol"},
-        extensive=dataset.extensive | {"G4MP2_atomization"},
+        extensive=(dataset.extensive or frozenset()) | {"G4MP2_atomization"},
         citation=f"{CITATION}; G4MP2: {G4MP2_CITATION}",
     )
     if keep_uncharacterized:

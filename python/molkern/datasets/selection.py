@@ -59,7 +59,7 @@ def _chosen(dataset: Dataset, wanted: str | None) -> Dataset:
     if wanted is not None:
         exact = [name for name in columns if name == wanted]
         alias = _NAMES.get(wanted, wanted).lower()
-        if wanted == "energy" and dataset.default_target in dataset.extensive:
+        if wanted == "energy" and dataset.is_energy(dataset.default_target):
             alias = dataset.default_target.lower()
         close = [name for name in columns if name.lower() == alias]
         if not exact and per_atom(alias) and alias in dataset.targets:
@@ -102,7 +102,7 @@ def _with_unit(dataset: Dataset, unit: str | None) -> Dataset:
         return dataset
     new = unit_name(unit)
     if old == UNKNOWN:
-        if name in dataset.extensive and new not in ENERGIES:
+        if dataset.is_energy(name) and new not in ENERGIES:
             raise ValueError(
                 f"unit: {name} is an energy, expected one of {', '.join(ENERGIES)}, found "
                 f"{unit!r}; a unit outside of this list is possible for other properties only"

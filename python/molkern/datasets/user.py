@@ -228,7 +228,6 @@ def _dataset(
         citation="",
         source=str(path),
         notes=notes,
-        extensive=frozenset({"energy"} & targets.keys()),
     )
 
 

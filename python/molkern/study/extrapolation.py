@@ -105,7 +105,7 @@ class Extrapolation:
         data : Dataset
             All structures have a label.
         name : str
-            The property that is learnt; for ``"energy"`` one of ``data.extensive``.
+            The property that is learnt; for ``"energy"`` an energy.
 
         Returns
         -------
@@ -216,10 +216,10 @@ def _groups(data: Dataset) -> list[Index]:
 
 def _lowest(data: Dataset, name: str, share: float) -> npt.NDArray[np.bool_]:
     """Whether a structure's energy is at most the quantile of its molecule."""
-    if name not in data.extensive:
+    if not data.is_energy(name):
+        energies = sorted(filter(data.is_energy, data.targets))
         raise ValueError(
-            f"split: energy needs a property that is an energy, one of {sorted(data.extensive)}, "
-            f"found {name!r}"
+            f"split: energy needs a property that is an energy, one of {energies}, found {name!r}"
         )
     energy = data.targets[name]
     lowest = np.ones(len(data), dtype=bool)

@@ -287,9 +287,7 @@ def checked_plan(
     if rule is not None:
         labelled = labelled.with_notes(rule.note(labelled, name))
     if baseline is None:
-        counts = labelled.structures.composition()
-        differ = bool((counts != counts[0]).any())
-        baseline = "elements" if name in labelled.extensive and differ else "mean"
+        baseline = labelled.extensivity(name).baseline
     return Plan(
         data=labelled,
         property=name,

@@ -1,0 +1,148 @@
+"""What names in files mean: energies, forces, cells, bookkeeping. A dialect is an entry here."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "is_bookkeeping",
+    "is_energy_name",
+    "is_forces_name",
+    "is_gradient_name",
+    "is_intensive_name",
+    "is_stress_name",
+    "is_virial_name",
+    "pairs_with",
+    "words_of",
+]
+
+# Whole names of total energies, in lower case; longer names are told by their words.
+_ENERGIES = frozenset(
+    "e e0 e_0 en ener etot e_tot toten e_dft edft e_pot epot u u0 u_0 u0_atom u298 u298_atom u_298 "
+    "h h298 h298_atom h_298 g g298 g298_atom g_298 hof heat_of_formation eat ae scf zpve".split()
+)
+_ENERGY = re.compile(r"energ(y|ies|ie|ia)|enthalp|heat of formation")
+_PREFIXED = re.compile(r"(?:ref|dft|qm|ml|mace|gap|ccsd|mp2|hf|xtb|pbe|pbe0|b3lyp) e(?:tot)?")
+# Of one electron, of one state or of one atom: no sum over atoms, whatever the unit.
+_INTENSIVE = re.compile(
+    r"\b(gap|homo\d*|lumo\d*|orbitals?|fermi|band|bandgap|ionization|ionisation|ip|affinity|ea|"
+    r"excitation|excited|singlet|triplet|s1|t1|electronegativity|hardness|"
+    r"per atom|peratom|pa|per site|per formula unit|by atom|specific|eigenvalues?)\b"
+)
+_FORCES = re.compile(r"\b(forces?|totfor|frc)\b")
+_GRADIENT = re.compile(r"\b(gradients?|grads?|de dr|dedr|de dx)\b")
+_STRESS = re.compile(r"\bstress(es)?\b")
+_VIRIAL = re.compile(r"\bvirials?\b")
+# Numbers that say which structure it is, when, or how it was computed.
+_BOOKKEEPING = frozenset(
+    "step steps timestep timesteps time t frame frames frameno framenumber image iteration iter i "
+    "n index idx id ids no number num nr count config conf conformer structure molecule mol system "
+    "sys row key seed replica walker generation epoch rank fold split origin sourceframe serial "
+    "charge totalcharge multiplicity mult spin nelect nelectrons natoms nat natom size nsteps "
+    "temperature temp pressure mass weight weights age duration cputime walltime date year version "
+    "converged periodic pbc volume md5 hash".split()
+)
+_COUNTED = frozenset(
+    "index idx id ids no number num nr count step frame time config conf structure molecule mol "
+    "atoms electrons charge spin multiplicity weight seed".split()
+)
+
+
+def words_of(name: str) -> str:
+    """The words of a name in lower case, with spaces between them.
+
+    Examples
+    --------
+    >>> words_of("TotEnergy"), words_of("wb97x_dz.energy"), words_of("REF_forces")
+    ('tot energy', 'wb97x dz energy', 'ref forces')
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name)
+    return re.sub(r"[\W_]+", " ", spaced).strip().lower()
+
+
+def is_energy_name(name: str) -> bool:
+    """Whether a name says that it is an energy of a whole structure.
+
+    Examples
+    --------
+    >>> [is_energy_name(n) for n in ("REF_energy", "U0", "free_energy", "gap_energy", "mu")]
+    [True, True, True, False, False]
+    """
+    words = words_of(name)
+    if is_intensive_name(name):
+        return False
+    if name.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
+        return True
+    # The energy that PBE0+MBD gives is called ePBE0+MBD in QM7-X.
+    return bool(
+        _ENERGY.search(words) or _PREFIXED.fullmatch(words) or re.match(r"e[A-Z]{2,}", name)
+    )
+
+
+def is_intensive_name(name: str) -> bool:
+    """Whether a name says that a property is no sum over atoms: of an orbital, for each atom.
+
+    Examples
+    --------
+    >>> [is_intensive_name(n) for n in ("gap", "energy_per_atom", "eV/atom", "energy")]
+    [True, True, True, False]
+    """
+    words = words_of(name)
+    return bool(_INTENSIVE.search(words)) or bool(re.search(r"/\s*(n_?)?atoms?\b", name.lower()))
+
+
+def is_forces_name(name: str) -> bool:
+    """Whether a name with three numbers for each atom means forces."""
+    return name == "F" or bool(_FORCES.search(words_of(name)))
+
+
+def is_gradient_name(name: str) -> bool:
+    """Whether a name with three numbers for each atom means the gradient of an energy."""
+    return bool(_GRADIENT.search(words_of(name)))
+
+
+def is_stress_name(name: str) -> bool:
+    """Whether a name with six or nine numbers means the stress."""
+    return bool(_STRESS.search(words_of(name)))
+
+
+def is_virial_name(name: str) -> bool:
+    """Whether a name with six or nine numbers means the virial."""
+    return bool(_VIRIAL.search(words_of(name)))
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Whether a number under this name tells which structure it is, and no property.
+
+    Examples
+    --------
+    >>> [is_bookkeeping(n) for n in ("Timestep", "config_id", "charge", "gap", "mu")]
+    [True, True, True, False, False]
+    """
+    words = words_of(name).split()
+    whole = "".join(words)
+    return (
+        whole in _BOOKKEEPING
+        or (bool(words) and words[-1] in _COUNTED)
+        or (len(words) == 2 and words[0] in ("n", "num", "number") and words[1] != "energy")
+    )
+
+
+def pairs_with(energy: str, other: str) -> bool:
+    """Whether forces or a stress bear the same marks as an energy: REF_energy, REF_forces.
+
+    Examples
+    --------
+    >>> pairs_with("REF_energy", "REF_forces"), pairs_with("energy", "REF_forces")
+    (True, False)
+    """
+    return _marks(energy) == _marks(other)
+
+
+def _marks(name: str) -> frozenset[str]:
+    """The words of a name but for those that say what it is."""
+    words = words_of(name)
+    for kind in (_ENERGY, _FORCES, _GRADIENT, _STRESS, _VIRIAL):
+        words = kind.sub(" ", words)
+    plain = {"e", "f", "total", "tot", "free", "potential"}
+    return frozenset(words.split()) - plain
