@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from molkern.datasets import QM9_ATOM_ENERGIES, load
+from molkern.datasets import QM9_ATOM_ENERGIES, formats, load
 from molkern.datasets.qm9 import PROPERTIES, parse_xyz
 from molkern.datasets.units import BOHR
 
@@ -20,7 +20,7 @@ XYZ = (
     "H\t 1.0117308433\t 1.4637511618\t 0.0002765748\t 0.133922\n"
     "H\t-0.540815069\t 1.4475266138\t-8.766437152*^-1\t 1.33923*^-1\n"
     "H\t-0.5238136345\t 1.4379326443\t 0.9063972942\t 0.133923\n"
-    "1341.307\t1341.3284\t1341.365\nC\tC\t\nInChI=1S/CH4/h1H4\tInChI=1S/CH4/h1H4\n"
+    "1341.3\t1341.3\t1341.4\t1562.7\t1562.7\t3038.3\t3151.6\t3151.7\t3151.7\nC\tC\t\nInChI=1S/CH4/h1H4\tInChI=1S/CH4/h1H4\n"
 )
 SDF = """gdb_{number}
   made for a test
@@ -92,7 +92,7 @@ class TestQM9Xyz:
 
     def test_tar_without_molecules_raises(self, tmp_path):
         path = write_tar(tmp_path / "a.tar.bz2", [])
-        with pytest.raises(ValueError, match=r"no dsgdb9nsd_\*\.xyz found"):
+        with pytest.raises(ValueError, match=r"an archive without geometries; expected XYZ files"):
             load(path)
 
     def test_same_number_twice_raises(self, tmp_path):
@@ -165,8 +165,9 @@ class TestQM9Sdf:
     def test_missing_partner_raises(self, tmp_path):
         path = self.write(tmp_path, [1], [1])
         (tmp_path / "gdb9.sdf.csv").rename(tmp_path / "other.csv")
-        with pytest.raises(ValueError, match=r"gdb9\.sdf: geometries without labels"):
-            load(path)
+        dataset = load(path)
+        assert dataset.default_target == ""
+        assert "in a table beside the file (gdb9.sdf.csv)" in dataset.unused["labels"]
         with pytest.raises(ValueError, match=r"other\.csv: holds labels without geometries"):
             load(tmp_path / "other.csv")
 
@@ -179,8 +180,10 @@ class TestQM9Sdf:
         table = tmp_path / "gdb9.sdf.csv"
         text = table.read_text()
         table.write_text(text.replace(",gap", ",hole"))
-        with pytest.raises(ValueError, match=r"lacks the columns \['gap'\]"):
-            load(path)
+        dataset = load(path, property="hole", unit="eV")  # QM9's no more: labels of one's own
+        assert dataset.targets["hole"].tolist() == [0.49]
+        assert dataset.units["hole"] == "eV"
+        assert dataset.citation == ""
         table.write_text(text[:-60])
         with pytest.raises(ValueError, match=r"line 2: .*truncated"):
             load(path)
@@ -207,7 +210,7 @@ class TestQM7Mat:
     @pytest.mark.parametrize("changes", [{}, {"X": None}])
     def test_values(self, tmp_path, changes):
         path, arrays = self.write(tmp_path / "qm7.mat", **changes)
-        dataset = load(path)
+        dataset = formats.read(path, "qm7-mat", False)
         r = arrays["R"].astype(float) * BOHR
         np.testing.assert_array_equal(dataset.structures.positions, [*r[0, :3], *r[1, :2]])
         np.testing.assert_array_equal(dataset.structures.numbers, [8, 1, 1, 1, 1])
@@ -217,7 +220,7 @@ class TestQM7Mat:
         assert any("converted from bohr" in note for note in dataset.notes)
 
     def test_without_folds(self, tmp_path):
-        dataset = load(self.write(tmp_path / "qm7.mat", P=None)[0])
+        dataset = formats.read(self.write(tmp_path / "qm7.mat", P=None)[0], "qm7-mat", False)
         assert dataset.folds is None
         assert any("no folds" in note for note in dataset.notes)
 
@@ -234,7 +237,17 @@ class TestQM7Mat:
     def test_wrong_content_raises(self, tmp_path, changes, match):
         path, _ = self.write(tmp_path / "qm7.mat", **changes)
         with pytest.raises(ValueError, match=rf"qm7\.mat: .*({match})"):
-            load(path)
+            formats.read(path, "qm7-mat", False)
+
+    def test_layout_alone_is_no_qm7(self, tmp_path):
+        path, arrays = self.write(tmp_path / "qm7.mat")
+        dataset = load(path, property="T", unit="eV", length_unit="bohr")
+        r = arrays["R"].astype(float) * BOHR
+        np.testing.assert_allclose(dataset.structures.positions, [*r[0, :3], *r[1, :2]])
+        np.testing.assert_array_equal(dataset.targets["T"], [-218.0, -104.0])
+        assert dataset.units["T"] == "eV"
+        assert dataset.citation == ""
+        assert load(path, property="T").units["T"] == "unknown"
 
     @pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 0.95])
     def test_truncated_raises(self, tmp_path, share):
@@ -242,4 +255,4 @@ class TestQM7Mat:
         content = path.read_bytes()
         path.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(ValueError, match=r"qm7\.mat: (not a readable MATLAB|truncated)"):
-            load(path)
+            formats.read(path, "qm7-mat", False)

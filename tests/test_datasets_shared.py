@@ -7,7 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from molkern.datasets import QM9_ATOM_ENERGIES, atomization_energies, available, load, verify
+from molkern.datasets import (
+    QM9_ATOM_ENERGIES,
+    atomization_energies,
+    available,
+    formats,
+    load,
+    verify,
+)
 from molkern.datasets.registry import ENTRIES
 from molkern.structures import Structures
 
@@ -188,7 +195,8 @@ def test_known_unit_in_another_spelling_is_no_conversion():
 
 
 def test_qm9_egnn_split(original, data):
-    dataset = load(original / "egnn_qm9_test.npz")
+    dataset = formats.read(original / "egnn_qm9_test.npz", "qm9-egnn", False)
+    assert load(original / "egnn_qm9_test.npz", property="U0").units["U0"] == "unknown"
     index = np.load(original / "egnn_qm9_test.npz")["index"]
     structures, properties = qm9_rows(data, index)
     np.testing.assert_array_equal(dataset.structures.numbers, structures.numbers)
@@ -214,7 +222,7 @@ def test_uncharacterized_list_equals_the_packed_mask(original, data):
     ],
 )
 def test_rmd17_originals_are_in_the_packed_files(original, file, name, part):
-    published, packed = load(original / file), load(name)
+    published, packed = formats.read(original / file, "rmd17", False), load(name)
     rows = packed.select(packed.splits[0][part])
     order = [np.argsort(d.targets["energy"]) for d in (published, rows)]
     published, rows = published.select(order[0]), rows.select(order[1])

@@ -59,5 +59,6 @@ void define_local(py::module_& m);
 void define_local_kernels(py::module_& m);
 void define_neighbors(py::module_& m);
 void define_soap(py::module_& m);
+void define_xyz(py::module_& m);
 
 }  // namespace molkern::bindings

@@ -105,4 +105,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     define_local_kernels(m);
     define_neighbors(m);
     define_soap(m);
+    define_xyz(m);
 }

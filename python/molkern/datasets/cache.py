@@ -11,7 +11,8 @@ from typing import Any
 from molkern.datasets import embedded
 from molkern.datasets.entry import Entry, File
 from molkern.datasets.files import digest, needed
-from molkern.datasets.formats import sniff
+from molkern.datasets.formats import layout_of
+from molkern.datasets.kinds import kind_of
 
 __all__ = ["cache_folder", "data_folder", "download", "locate", "pin", "pinned"]
 
@@ -63,9 +64,14 @@ def locate(entry: Entry) -> tuple[File, Path] | None:
             continue
         for file in entry.files:
             for path in dict.fromkeys((base / file.path, base / Path(file.path).name)):
-                if path.is_file() and sniff(path) == file.format:
+                if path.is_file() and _has_format(path, file.format):
                     return file, path
     return None
+
+
+def _has_format(path: Path, form: str) -> bool:
+    kind = kind_of(path)
+    return form in (kind, layout_of(path, kind))
 
 
 def download(entry: Entry) -> tuple[File, Path]:

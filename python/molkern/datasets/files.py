@@ -17,6 +17,7 @@ import numpy.typing as npt
 from molkern.structures import Structures
 
 __all__ = [
+    "ARCHIVE_ERRORS",
     "LAYOUTS",
     "bad_file",
     "digest",
@@ -33,7 +34,7 @@ LAYOUTS = "packed (numbers, positions, offsets), padded (Z, R) or trajectory (z,
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError)
+ARCHIVE_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError)
 
 
 def bad_file(path: Path, what: str) -> ValueError:
@@ -75,7 +76,7 @@ def _open_npz(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:  # NumPy leaves a damaged file open.
         try:
             archive = np.load(file, allow_pickle=False)
-        except (ValueError, *_BROKEN) as error:
+        except (ValueError, *ARCHIVE_ERRORS) as error:
             raise bad_file(path, f"not a readable .npz archive (truncated?): {error}") from error
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise bad_file(path, "holds a single array; expected an .npz archive of named arrays")
@@ -124,7 +125,7 @@ def read_npz(path: Path, keys: Iterable[str] | None = None) -> Arrays:
                         f"unpickling can run code; save arrays of numbers: {LAYOUTS}",
                     ) from error
                 raise bad_file(path, f"array {key!r} is damaged: {error}") from error
-            except _BROKEN as error:
+            except ARCHIVE_ERRORS as error:
                 raise bad_file(path, f"array {key!r} is damaged: {error}") from error
     return arrays
 

@@ -1,17 +1,22 @@
-"""Which reader a file needs: by its suffix, its keys, and what its first lines say."""
+"""Published files: their layouts, their readers, and which file is one of them.
+
+A layout tells the layout. Units, methods and citations are those of a published file only where the
+file is known to be it: by its hash, or by content that only it has.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays, user
+from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays
+from molkern.datasets.content import check_content
 from molkern.datasets.dataset import Dataset
-from molkern.datasets.files import bad_file, npz_keys
+from molkern.datasets.entry import File
+from molkern.datasets.files import digest, npz_keys
 from molkern.datasets.registry import ENTRIES
 
-__all__ = ["files_read", "is_user_format", "read", "sniff"]
+__all__ = ["files_read", "layout_of", "published", "read"]
 
-_ARCHIVES = (".tar.bz2", ".tar.gz", ".tar")
 # Keys that only this form has, most telling first.
 _NPZ_KEYS = (
     ({"R_bohr", "Z", "offsets", "E", "P"}, "qm7-packed"),
@@ -25,13 +30,8 @@ _NPZ_KEYS = (
     ({"num_atoms", "charges", "positions", "U0", "Cv"}, "qm9-egnn"),
     ({"molkern_provenance", "numbers", "positions", "offsets"}, "built"),
     ({"molkern_provenance", "z", "R"}, "built"),
+    ({"z", "R", "E"}, "md17"),
 )
-_MD17_NAMES = {
-    Path(file.path).name
-    for entry in ENTRIES.values()
-    for file in entry.files
-    if file.format == "md17"
-}
 _READERS = {
     "qm7-mat": qm7.read_mat,
     "qm7-packed": qm7.read_packed,
@@ -51,70 +51,79 @@ _QM9_READERS = {
     "qm9-xyz": qm9.read_xyz,
     "qm9-sdf": qm9.read_sdf,
 }
+# Files that state what they are: by their provenance, or in records that QM9 alone has.
+_SPEAKING = ("built", "qm9-xyz", "qm9-sdf")
+# Published without a hash by their authors: known by all of their content.
+_BY_CONTENT = ("qm7-mat", "md17", "rmd17")
 
 
-def sniff(path: Path) -> str:
-    """The format of a file or folder.
+def layout_of(path: Path, kind: str) -> str | None:
+    """The published layout that a file has, or None.
 
-    Raises
-    ------
-    ValueError
-        If it is damaged, or of a kind that is not read; names the file.
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        Of `molkern.datasets.kinds.kind_of`.
     """
-    name = path.name.lower()
-    if path.is_dir():
-        if next(path.glob("dsgdb9nsd_*.xyz"), None) is not None:
-            return "qm9-xyz"
-        raise bad_file(path, "a folder; expected one of dsgdb9nsd_*.xyz files, or a file")
-    if name.endswith(".npz"):
-        return _sniff_npz(path)
-    if name.endswith(".mat"):
-        return "qm7-mat"
-    if name.endswith((".h5", ".hdf5")):
-        return "ani-h5"
-    if name.endswith(_ARCHIVES):
-        return "qm9-xyz"
-    if name.endswith((".sdf", ".csv")):
-        qm9.sdf_pair(path)
-        return "qm9-sdf"
-    if name.endswith((".npy", ".pkl", ".pickle", ".pt")):
-        raise bad_file(path, "not a kind of file that is read; save the arrays as .npz")
-    return "qm9-xyz" if name.endswith(".xyz") and _is_qm9_xyz(path) else "ase"
+    if kind == "npz":
+        keys = set(npz_keys(path))
+        return next((form for telling, form in _NPZ_KEYS if telling <= keys), None)
+    if kind == "sdf":
+        return "qm9-sdf" if qm9.is_sdf_with_table(path) else None
+    if kind == "table":
+        return "qm9-sdf" if qm9.is_table_with_sdf(path) else None
+    return {"mat": "qm7-mat", "hdf5": "ani-h5", "qm9-xyz": "qm9-xyz"}.get(kind)
 
 
-def _sniff_npz(path: Path) -> str:
-    keys = set(npz_keys(path))
-    for telling, form in _NPZ_KEYS:
-        if telling <= keys:
-            return form
-    return "md17" if path.name in _MD17_NAMES and {"z", "R", "E"} <= keys else "npz"
-
-
-def _is_qm9_xyz(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.readline()
-        return file.readline(200).startswith((b"gdb ", b"gdb\t"))
-
-
-def is_user_format(form: str) -> bool:
-    """Whether a format says nothing about units, so that the user must."""
-    return form in ("npz", "ase")
-
-
-def read(path: Path, form: str, length_unit: str | None, keep_uncharacterized: bool) -> Dataset:
-    """Read a file of a known format."""
-    if form == "npz":
-        return user.read_arrays(path, length_unit)
-    if form == "ase":
-        return user.read_ase(path, length_unit)
-    if length_unit is not None:
-        raise ValueError(
-            f"length_unit: the format of {path.name} has a known unit; expected None, "
-            f"found {length_unit!r}"
-        )
+def read(path: Path, form: str, keep_uncharacterized: bool) -> Dataset:
+    """Read a file of a published layout."""
     if form in _QM9_READERS:
         return _QM9_READERS[form](path, keep_uncharacterized)
     return _READERS[form](path)
+
+
+def published(path: Path, form: str, sha256: str, keep_uncharacterized: bool) -> Dataset | None:
+    """The data set of a file that is a published one; None if it has the layout alone.
+
+    Parameters
+    ----------
+    path : Path
+    form : str
+        Its layout.
+    sha256 : str
+        Of the file.
+    keep_uncharacterized : bool
+    """
+    files = [file for entry in ENTRIES.values() for file in entry.files if file.format == form]
+    known = next((file for file in files if file.sha256 == sha256), None)
+    if known is None and any(file.md5 for file in files):
+        md5 = digest(path, "md5")
+        known = next((file for file in files if file.md5 == md5), None)
+    if known is not None:
+        way = "SHA-256" if known.sha256 == sha256 else "MD5"
+        dataset = read(path, form, keep_uncharacterized)
+        return dataset.replace(sha256=sha256, verified=f"{way} ({known.source})")
+    if form in _SPEAKING:
+        return read(path, form, keep_uncharacterized)
+    return _by_content(path, form, files) if form in _BY_CONTENT else None
+
+
+def _by_content(path: Path, form: str, files: list[File]) -> Dataset | None:
+    """A file without a published hash, all of whose content is that of one."""
+    try:
+        dataset = read(path, form, False)
+    except ValueError:
+        return None
+    for file in files:
+        if file.content is None:
+            continue
+        try:
+            checks = check_content(dataset, file.content)
+        except (ValueError, KeyError):
+            continue
+        return dataset.replace(verified=f"content checked: {', '.join(checks)}")
+    return None
 
 
 def files_read(path: Path, form: str) -> list[Path]:

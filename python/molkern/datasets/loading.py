@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from molkern.datasets import cache, embedded
 from molkern.datasets.content import check_content
 from molkern.datasets.dataset import Dataset
+from molkern.datasets.door import Options
 from molkern.datasets.entry import Entry, File
 from molkern.datasets.files import bad_file, digest, sha256_of
-from molkern.datasets.formats import files_read, is_user_format, read, sniff
+from molkern.datasets.formats import files_read, read
+from molkern.datasets.readers.pieces import Progress
+from molkern.datasets.reading import KINDS, read_path, safely
 from molkern.datasets.registry import ENTRIES
 from molkern.datasets.selection import choose
 
@@ -54,50 +58,80 @@ def load(
     property: str | None = None,
     unit: str | None = None,
     length_unit: str | None = None,
+    species: Sequence[str | int] | None = None,
+    skip_missing: bool = False,
+    skip_dummies: bool = False,
     keep_uncharacterized: bool = False,
     structures_only: bool = False,
+    max_bytes: int | None = None,
     download: bool = True,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load a data set by its name, or from a file.
 
     Parameters
     ----------
     name_or_path : str or Path
-        A name of :func:`available`; or ``qm7.mat``, QM9 as ``dsgdb9nsd*.xyz`` (a file, a folder,
-        the tar.bz2) or ``gdb9.sdf`` with its csv, MD17 or rMD17 ``.npz``, ANI-1 ``.h5``, extended
-        XYZ and all that ASE reads, an ASE database, or an ``.npz`` that is packed, padded or a
-        trajectory. A name is looked up in the folder named by ``MOLKERN_DATA``, then in the cache
-        (``MOLKERN_CACHE``, or the platform's), then downloaded.
+        A name of :func:`available`, looked up in the folder named by ``MOLKERN_DATA``, then in the
+        cache (``MOLKERN_CACHE``, or the platform's), then downloaded. Or a file, of the kind that
+        its content tells:
+
+        - extended or plain XYZ, also compressed;
+        - ``.npz`` or MATLAB arrays: packed (offsets, or counts of atoms), padded (with 0 or -1),
+          trajectories;
+        - HDF5, every group with numbers and positions: ANI-1, ANI-1x, ANI-2x, SPICE, QM7-X,
+          Transition1x, or laid out like them;
+        - ASE databases (SchNetPack's, too), SDF with fields in its records or a table beside it,
+          and all else that ASE reads;
+        - folders and archives (tar, zip) of XYZ files, with labels in them or in a table beside
+          them, and folders of DeePMD-kit;
+        - published files: ``qm7.mat``, QM9 (``dsgdb9nsd*.xyz``, ``gdb9.sdf``), MD17, rMD17, ...
     property : str, optional
-        The target wanted. None: the usual one of the set, ``energy``, or the only one.
+        The target wanted, by its name in the file; ``"energy"`` also means the only energy under
+        another name. None: the usual one of a published set; the energy, or the only number that is
+        no bookkeeping such as ``step``.
     unit : str, optional
-        Unit of that target. Where the file's unit is known, values are converted to it; where it
-        is not, this states it. Never guessed: ``"unknown"`` if nobody says. For an energy one of
-        hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1; any name for other properties.
+        Unit of that target. Where the file states its unit, values are converted to it; where it
+        does not, this states it. Never guessed: ``"unknown"`` if nobody says. For an energy one of
+        hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1, mHa; any name for other properties.
     length_unit : str, optional
-        Unit of the positions in a file that does not define one; they are converted to Å.
+        Unit of the positions, if the file does not state one: angstrom, bohr, nm, pm.
+    species : sequence of str or int, optional
+        Elements of the types 1, 2, ... in a file that has types instead of elements;
+        ``["numbers"]``: what look like types are atomic numbers.
+    skip_missing : bool, default=False
+        Leave out structures that lack the property, instead of an error.
+    skip_dummies : bool, default=False
+        Leave out dummy atoms (X, number 0), instead of an error.
     keep_uncharacterized : bool, default=False
         Keep the molecules of QM9 that failed its consistency check.
     structures_only : bool, default=False
-        Of a file of your own all structures, whatever their labels: no target is chosen or checked.
+        All structures, whatever their labels: no target is chosen, checked or read.
+    max_bytes : int, optional
+        Memory that reading may take. None: three times the bytes on disk, and 64 MB.
     download : bool, default=True
         Whether a name that is not found locally may be downloaded.
+    progress : callable, optional
+        Called with words, what is done and how much there is (0: not known), while a file is read.
 
     Returns
     -------
     Dataset
-        Of a known set the structures whose property is finite; ``notes`` say how many were left
-        out, and all else that was done.
+        ``decisions`` say what in the file was taken for what, and why; ``notes``, what was left
+        out, converted or assumed. Forces are ``"forces"``, with the sign of forces, under whatever
+        name they are stored.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or the data are not there and can not be downloaded.
+        If there is no such file, or the data are not here and cannot be downloaded.
     OSError
         If a download fails.
     ValueError
         For an unknown name or property, a damaged or wrong file, units that do not convert, or
-        labels of a user's file that are not finite.
+        labels of a user's file that are not finite; names the file, and where in it.
+    MemoryError
+        If it does not fit in memory.
     TypeError
         For a name, property or unit that is no text.
     """
@@ -106,19 +140,24 @@ def load(
             raise TypeError(f"{name}: expected a string or None, found {text!r}")
     entry = _entry(name_or_path)
     if entry is None:
-        path = _existing(name_or_path)
-        form = sniff(path)
-        dataset = read(path, form, length_unit, keep_uncharacterized)
-        dataset = _identified(dataset, path, form)
-        users = is_user_format(form)
-        return dataset if structures_only and users else choose(dataset, property, unit, users)
-    if length_unit is not None:
-        raise ValueError(
-            f"length_unit: {entry.name} has a known one; leave out --length-unit, in Python "
-            "length_unit="
+        options = Options(
+            property, unit, length_unit, species, skip_missing, skip_dummies, structures_only
         )
+        return read_path(
+            _existing(name_or_path),
+            options,
+            keep_uncharacterized=keep_uncharacterized,
+            max_bytes=max_bytes,
+            progress=progress,
+        )
+    for name, value in (("length_unit", length_unit), ("species", species)):
+        if value is not None:
+            raise ValueError(
+                f"{name}: {entry.name} has a known one; leave out --{name.replace('_', '-')}, in "
+                f"Python {name}="
+            )
     dataset = _load_entry(entry, keep_uncharacterized, download)
-    return choose(dataset, property, unit, False)
+    return dataset if structures_only else choose(dataset, property, unit)
 
 
 def _entry(name: str | Path) -> Entry | None:
@@ -156,7 +195,7 @@ def _load_entry(entry: Entry, keep_uncharacterized: bool, may_download: bool) ->
     file, path = found
     try:
         sha256, verified = _verified(file, path)
-        dataset = read(path, file.format, None, keep_uncharacterized)
+        dataset = _read_entry(file, path, keep_uncharacterized)
         checks = () if verified or file.content is None else check_content(dataset, file.content)
     except ValueError:
         if fresh:  # Not what was asked for: a page of a web server, say.
@@ -169,6 +208,12 @@ def _load_entry(entry: Entry, keep_uncharacterized: bool, may_download: bool) ->
         elif fresh:
             cache.pin(path)
     return dataset.replace(name=entry.name, sha256=sha256, verified=verified)
+
+
+def _read_entry(file: File, path: Path, keep_uncharacterized: bool) -> Dataset:
+    if file.format in KINDS:
+        return read_path(path, Options(), keep_uncharacterized=keep_uncharacterized)
+    return safely(path, lambda: read(path, file.format, keep_uncharacterized))
 
 
 def _verified(file: File, path: Path) -> tuple[str, str]:
@@ -216,19 +261,6 @@ def _digests(path: Path, form: str) -> tuple[str, str]:
     files = files_read(path, form)
     own = sha256_of(files) if path.is_dir() else digest(path)
     return own, own if files == [path] else sha256_of(files)
-
-
-def _identified(dataset: Dataset, path: Path, form: str) -> Dataset:
-    """A file given by its path, compared with all registered hashes."""
-    own, sha256 = _digests(path, form)
-    files = (file for entry in ENTRIES.values() for file in entry.files)
-    known = next((file for file in files if file.sha256 == own), None)
-    verified = "not verified: no hash is known for this file"
-    if known is not None:
-        verified = f"SHA-256 ({known.source})"
-    if form == "md17":
-        dataset = dataset.with_notes("units taken from the file's name, which is one of MD17")
-    return dataset.replace(sha256=sha256, verified=verified)
 
 
 def available() -> list[Availability]:

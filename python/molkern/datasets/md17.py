@@ -186,7 +186,7 @@ def _indices(path: Path) -> npt.NDArray[np.int64]:
 def read_md17(path: Path) -> Dataset:
     """``md17_<molecule>.npz`` as published: z, R, E, F in kcal/mol and Å.
 
-    Only for files known to be MD17: the keys say nothing about units.
+    Only for files known to be MD17 by their content: the keys say nothing about units.
     """
     keys = {"numbers": "z", "positions": "R", "energy": "E"}
     if "F" in npz_keys(path):

@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "CELLS",
+    "COUNTS",
+    "KINDS",
+    "NUMBERS",
+    "OFFSETS",
+    "PBC",
+    "POSITIONS",
+    "TYPES",
     "is_bookkeeping",
     "is_energy_name",
     "is_forces_name",
@@ -16,6 +24,24 @@ __all__ = [
     "words_of",
 ]
 
+# Names of arrays in lower case, the most telling first.
+NUMBERS = (
+    "numbers atomic_numbers atomicnumbers atomic_number nuclear_charges z species elements element "
+    "symbols atnum atom_numbers atom_symbols charges"
+).split()
+TYPES = "atom_types atom_type types type atype".split()
+POSITIONS = (
+    "positions position coordinates coords coord cart_coords cartesian_coordinates conformations "
+    "conformers geometries geometry atxyz pos xyz r r_bohr r_angstrom"
+).split()
+CELLS = (
+    "cells cell lattices lattice _cell cell_vectors lattice_vectors unit_cells unit_cell boxes box "
+    "box_vectors"
+).split()
+PBC = "pbc _pbc periodic periodicity".split()
+OFFSETS = "offsets offset ptr mol_ptr".split()
+COUNTS = "n n_atoms num_atoms natoms natom n_atom counts sizes".split()
+KINDS = "config_type configtype config_types".split()
 # Whole names of total energies, in lower case; longer names are told by their words.
 _ENERGIES = frozenset(
     "e e0 e_0 en ener etot e_tot toten e_dft edft e_pot epot u u0 u_0 u0_atom u298 u298_atom u_298 "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets.dataset import Dataset
-from molkern.datasets.files import Arrays, bad_file, needed, read_npz, structures_of, unpadded
+from molkern.datasets.files import Arrays, bad_file, read_npz, structures_of, unpadded
+from molkern.datasets.readers.matlab import matlab_arrays
 from molkern.datasets.units import BOHR
 
 __all__ = ["read_mat", "read_packed", "read_packed_qml"]
@@ -44,7 +45,7 @@ def read_mat(path: Path) -> Dataset:
     ValueError
         If the file is damaged, lacks a key, or has other shapes.
     """
-    arrays = _loadmat(path)
+    arrays = matlab_arrays(path)
     missing = [key for key in ("R", "Z", "T") if key not in arrays]
     if missing:
         raise bad_file(path, f"lacks the keys {missing} of qm7.mat; found {sorted(arrays)}")
@@ -59,33 +60,6 @@ def read_mat(path: Path) -> Dataset:
     if "P" in arrays:
         folds = _folds(path, arrays["P"], len(structures))
     return _dataset(structures, energy, folds, path)
-
-
-def _loadmat(path: Path) -> dict[str, npt.NDArray[Any]]:
-    loadmat = needed("scipy.io", "reading MATLAB files").loadmat
-    _check_whole(path)
-    try:
-        content = loadmat(str(path), variable_names=["R", "Z", "T", "P"])
-        names = content if {"R", "Z", "T"} <= set(content) else loadmat(str(path))
-    except Exception as error:  # scipy raises many kinds, TypeError and zlib.error among them.
-        raise bad_file(path, f"not a readable MATLAB file (truncated?): {error}") from error
-    return {key: value for key, value in names.items() if isinstance(value, np.ndarray)}
-
-
-def _check_whole(path: Path) -> None:
-    """SciPy does not notice a truncated array that was not asked for; the sizes in the file do."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header = file.read(128)
-        if not header.startswith(b"MATLAB 5.0"):
-            return
-        order: Literal["little", "big"] = "little" if header[126:128] == b"IM" else "big"
-        place = 128
-        while place < size:
-            file.seek(place + 4)
-            place += 8 + int.from_bytes(file.read(4), order)
-    if place > size:
-        raise bad_file(path, f"truncated: {size} bytes, its contents say at least {place}")
 
 
 def _folds(path: Path, folds: npt.NDArray[Any], n: int) -> tuple[npt.NDArray[np.int64], ...]:

@@ -210,7 +210,9 @@ def parse_xyz(
     """
     lines = text.replace("*^", "e").splitlines()
     n_atoms = int(lines[0])
-    if len(lines) < n_atoms + 5:
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if n_atoms < 1 or len(lines) != n_atoms + 5:
         raise ValueError(f"expected {n_atoms + 5} lines for {n_atoms} atoms, found {len(lines)}")
     words = lines[1].split()
     if len(words) != 2 + len(PROPERTIES) or words[0] != "gdb":
@@ -223,6 +225,10 @@ def parse_xyz(
         symbols.append(columns[0])
         positions.append((float(columns[1]), float(columns[2]), float(columns[3])))
         float(columns[4])
+    # The number of vibrations says once more how many atoms there are.
+    n_modes = len(lines[2 + n_atoms].split())
+    if n_modes not in {max(3 * n_atoms - k, 0) for k in (5, 6)}:
+        raise ValueError(f"line {3 + n_atoms}: {n_modes} frequencies of {n_atoms} atoms")
     values = [float(word) for word in words[2:]]
     return int(words[1]), values, numbers_of(symbols), positions
 
@@ -263,6 +269,32 @@ def read_sdf(path: Path, keep_uncharacterized: bool = False) -> Dataset:
     notes = ("geometries of gdb9.sdf have 4 decimals",)
     dataset = qm9_dataset(sdf, structures, columns, notes)
     return dataset if keep_uncharacterized else _leave_out_listed(dataset, gdb_id, sdf)
+
+
+def is_sdf_with_table(path: Path) -> bool:
+    """Whether an SDF has QM9's titles, and a table with QM9's columns lies beside it."""
+    with path.open("rb") as file:
+        if _SDF_TITLE.match(file.readline(200).decode("latin-1").strip()) is None:
+            return False
+    tables = (path.with_name(path.name + ".csv"), path.with_suffix(".csv"))
+    return any(table.is_file() and _is_table(table) for table in tables)
+
+
+def is_table_with_sdf(path: Path) -> bool:
+    """Whether a table has QM9's columns, and the SDF that it belongs to lies beside it."""
+    if not _is_table(path):
+        return False
+    try:
+        return is_sdf_with_table(sdf_pair(path)[0])
+    except ValueError:
+        return False
+
+
+def _is_table(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.readline(10_000).decode("latin-1").strip().split(",")
+    names = {_CSV_NAMES.get(name, name) for name in head}
+    return {"mol_id", *PROPERTIES} <= names
 
 
 def sdf_pair(path: Path) -> tuple[Path, Path]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from molkern.datasets.errors import AskedFor
+
 __all__ = [
     "BOHR",
     "ENERGIES",
+    "LENGTHS",
     "UNKNOWN",
     "conversion_factor",
+    "energy_unit",
     "length_factor",
+    "length_unit",
     "unit_name",
     "unit_words",
 ]
@@ -24,23 +29,51 @@ _PER_HARTREE = {
     "kJ/mol": 2625.4996394799,
     "Ry": 2.0,
     "cm-1": 219474.63136314,
+    "mHa": 1000.0,
 }
 ENERGIES = tuple(_PER_HARTREE)
-_PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1}
+_PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1, "pm": 100.0}
+LENGTHS = tuple(_PER_ANGSTROM)
 _ALIASES = {
     "ha": "hartree",
     "eh": "hartree",
     "e_h": "hartree",
+    "hartrees": "hartree",
+    "electronvolt": "eV",
+    "electronvolts": "eV",
+    "electron volt": "eV",
+    "electron volts": "eV",
+    "millihartree": "mHa",
     "kcal mol-1": "kcal/mol",
+    "kcal mol^-1": "kcal/mol",
     "kcal/mole": "kcal/mol",
+    "kcal_per_mol": "kcal/mol",
     "kj mol-1": "kJ/mol",
+    "kj mol^-1": "kJ/mol",
     "kj/mole": "kJ/mol",
     "rydberg": "Ry",
+    "rydbergs": "Ry",
     "cm^-1": "cm-1",
+    "1/cm": "cm-1",
     "ang": "angstrom",
+    "angs": "angstrom",
+    "angstroms": "angstrom",
+    "ångström": "angstrom",
+    "ångstrom": "angstrom",
     "å": "angstrom",
+    "\N{ANGSTROM SIGN}": "angstrom",
     "a0": "bohr",
+    "a_0": "bohr",
+    "bohrs": "bohr",
+    "nanometer": "nm",
+    "nanometers": "nm",
+    "picometer": "pm",
+    "picometers": "pm",
 }
+# Atomic units, and letters, mean something only where the kind of quantity is known.
+_OF_ENERGIES = dict.fromkeys(("a.u.", "au", "a.u", "atomic", "atomic units", "h"), "hartree")
+_OF_LENGTHS = {**dict.fromkeys(_OF_ENERGIES, "bohr"), "a": "angstrom"}
+del _OF_LENGTHS["h"]
 _ALIASES |= {name.lower(): name for name in (*_PER_HARTREE, *_PER_ANGSTROM)}
 
 
@@ -76,9 +109,34 @@ def unit_name(unit: str) -> str:
     if text.lower() in _ALIASES:
         return _ALIASES[text.lower()]
     energy, slash, length = text.rpartition("/")
-    if slash and energy.lower() in _ALIASES and length.lower() in _ALIASES:
-        return f"{_ALIASES[energy.lower()]}/{_ALIASES[length.lower()]}"
-    return text
+    first, last = energy_unit(energy), length_unit(length)
+    return f"{first}/{last}" if slash and first and last else text
+
+
+def energy_unit(text: str) -> str | None:
+    """The name of a unit of energy, where it is known that the text is one; None for another.
+
+    Examples
+    --------
+    >>> energy_unit("a.u."), energy_unit("Ha"), energy_unit("debye")
+    ('hartree', 'hartree', None)
+    """
+    name = text.strip().lower()
+    found = _ALIASES.get(name, _OF_ENERGIES.get(name))
+    return found if found in _PER_HARTREE else None
+
+
+def length_unit(text: str) -> str | None:
+    """The name of a unit of length, where it is known that the text is one; None for another.
+
+    Examples
+    --------
+    >>> length_unit("au"), length_unit("A"), length_unit("eV")
+    ('bohr', 'angstrom', None)
+    """
+    name = text.strip().lower()
+    found = _ALIASES.get(name, _OF_LENGTHS.get(name))
+    return found if found in _PER_ANGSTROM else None
 
 
 def unit_words(unit: str, *, after_number: bool = False) -> str:
@@ -125,8 +183,8 @@ def conversion_factor(source: str, target: str) -> float:
     for table in (_PER_HARTREE, _PER_ANGSTROM):
         if source in table:
             known = ", ".join(table)
-            raise ValueError(f"unit: cannot convert {source!r} to {target!r}, only to: {known}")
-    raise ValueError(f"unit: cannot convert {source!r} to {target!r}")
+            raise AskedFor(f"unit: cannot convert {source!r} to {target!r}, only to: {known}")
+    raise AskedFor(f"unit: cannot convert {source!r} to {target!r}")
 
 
 def length_factor(length_unit: str) -> float:
@@ -144,7 +202,7 @@ def length_factor(length_unit: str) -> float:
     """
     name = unit_name(length_unit)
     if name not in _PER_ANGSTROM:
-        raise ValueError(
+        raise AskedFor(
             f"length_unit: expected one of {sorted(_PER_ANGSTROM)}, found {length_unit!r}"
         )
     return BOHR if name == "bohr" else 1.0 / _PER_ANGSTROM[name]

@@ -1,0 +1,122 @@
+"""Parsed files, kept in the cache by their hash: what took seconds to read is read once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from molkern.datasets.contents import Column, Contents, Stated
+
+__all__ = ["KINDS", "WORTH_SECONDS", "load", "save"]
+
+WORTH_SECONDS = 2.0
+# Arrays of .npz, HDF5 and DeePMD-kit are read as fast as a copy of them would be.
+KINDS = ("xyz", "sdf", "database", "folder", "ase")
+_VERSION = 1  # of the readers: a change of what they find raises it
+_MOST_BYTES = 2 * 2**30  # of all kept files; the oldest go
+_FACTS = ("sources", "usual_length", "words", "types", "may_lack", "unused", "notes", "titles")
+
+
+def _folder() -> Path:
+    from molkern.datasets.cache import cache_folder
+
+    return cache_folder() / "parsed"
+
+
+def _file(sha256: str, kind: str) -> Path:
+    return _folder() / f"{sha256}-{kind}-{_VERSION}.npz"
+
+
+def save(sha256: str, kind: str, contents: Contents) -> None:
+    """Keep the contents of a file; a cache that cannot be written is left alone."""
+    arrays: dict[str, Any] = {
+        "numbers": contents.numbers,
+        "positions": contents.positions,
+        "offsets": contents.offsets,
+    }
+    for name in ("cells", "pbc", "molecules"):
+        if getattr(contents, name) is not None:
+            arrays[name] = getattr(contents, name)
+    if contents.kinds is not None:
+        arrays["kinds"] = contents.kinds.astype(str)
+    columns = []
+    for k, (name, column) in enumerate(contents.columns.items()):
+        arrays[f"column_{k}"] = column.read()
+        stated = None if column.stated is None else [column.stated.unit, column.stated.source]
+        columns.append([name, column.per_atom, stated, column.n_missing])
+    facts = {name: getattr(contents, name) for name in _FACTS} | {"columns": columns}
+    if contents.length is not None:
+        facts["length"] = [contents.length.unit, contents.length.source]
+    facts["places"] = [contents.name_of(k) for k in range(len(contents))]
+    arrays["facts"] = np.array(json.dumps(facts))
+    target = _file(sha256, kind)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+        temporary.replace(target)
+        _prune()
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _prune() -> None:
+    """Remove the files that were used longest ago, until the rest is small enough."""
+    files = sorted(_folder().glob("*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
+    total = 0
+    for file in files:
+        total += file.stat().st_size
+        if total > _MOST_BYTES:
+            file.unlink(missing_ok=True)
+
+
+def load(sha256: str, kind: str) -> Contents | None:
+    """The contents kept of a file, or None; a damaged copy is as none."""
+    try:
+        file = _file(sha256, kind)
+        if kind not in KINDS or not file.is_file():
+            return None
+        with np.load(file, allow_pickle=False) as arrays:
+            contents = _contents({name: arrays[name] for name in arrays.files})
+        file.touch()
+    except (ImportError, OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+    return contents
+
+
+def _contents(arrays: dict[str, Any]) -> Contents:
+    facts = json.loads(str(arrays["facts"]))
+    columns = {}
+    for k, (name, per_atom, stated, n_missing) in enumerate(facts.pop("columns")):
+        values = arrays[f"column_{k}"]
+        columns[name] = Column(
+            values.shape,
+            partial(np.asarray, values),
+            per_atom,
+            None if stated is None else Stated(*stated),
+            n_missing,
+        )
+    places = facts.pop("places")
+    length = facts.pop("length", None)
+    contents = Contents(
+        arrays["numbers"],
+        arrays["positions"],
+        arrays["offsets"],
+        cells=arrays.get("cells"),
+        pbc=arrays.get("pbc"),
+        molecules=arrays.get("molecules"),
+        kinds=arrays.get("kinds"),
+        columns=columns,
+        length=None if length is None else Stated(*length),
+        **facts,
+    )
+    contents.name_of = lambda k: str(places[k])
+    return contents

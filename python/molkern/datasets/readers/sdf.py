@@ -1,0 +1,180 @@
+"""SDF: geometries and the fields of their records."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from molkern.datasets.contents import DUMMY, ISOTOPES, Column, Contents
+from molkern.datasets.files import bad_file
+from molkern.datasets.limits import Limit
+from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
+from molkern.elements import SYMBOLS
+
+__all__ = ["read_sdf_records"]
+
+_FIELD = re.compile(r">.*?<([^>]*)>")
+_DUMMIES = ("R", "R#", "A", "Q", "*", "L", "LP", "X", "Xx", "Du")
+_CODES = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | ISOTOPES
+_MOST_WIDTH = 9
+
+
+@dataclasses.dataclass
+class _Records:
+    """Records of a file, packed as they come."""
+
+    numbers: array[int] = dataclasses.field(default_factory=lambda: array("i"))
+    positions: array[float] = dataclasses.field(default_factory=lambda: array("d"))
+    sizes: list[int] = dataclasses.field(default_factory=list)
+    titles: list[str] = dataclasses.field(default_factory=list)
+    lines: list[int] = dataclasses.field(default_factory=list)
+    fields: dict[str, dict[int, str]] = dataclasses.field(default_factory=dict)
+    flat: int = 0  # records in two dimensions
+
+
+def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None) -> Contents:
+    """Geometries (V2000 and V3000), and the fields of the records as columns.
+
+    Raises
+    ------
+    ValueError
+        For a damaged record or drawings in two dimensions; names the file and the record.
+    """
+    records = _Records()
+    for begin, lines in _texts(path, progress):
+        number = len(records.sizes)
+        try:
+            _add(records, lines, begin)
+        except (ValueError, IndexError) as error:
+            raise bad_file(
+                path, f"record {number + 1} (line {begin}): not a V2000 or V3000 record: {error}"
+            ) from error
+        limit.require(8 * len(records.positions) * 2, "what it holds")
+    if not records.sizes:
+        raise bad_file(path, "no molecules found; expected records that end with $$$$")
+    if records.flat == len(records.sizes):
+        raise bad_file(
+            path, "holds drawings in two dimensions (z is 0 everywhere), no geometries; embed them "
+            "first: molkern data build molecules --smiles makes geometries of SMILES"
+        )  # fmt: skip
+    contents = Contents(
+        np.frombuffer(records.numbers, np.intc).astype(np.int64),
+        np.frombuffer(records.positions).reshape(-1, 3),
+        np.concatenate(([0], np.cumsum(records.sizes))),
+        sources={"positions": "atom blocks"},
+        usual_length="angstrom",
+    )
+    contents.name_of = lambda k: f"record {k + 1} (line {records.lines[k]})"
+    contents.titles = records.titles
+    for name, values in records.fields.items():
+        _add_field(contents, name, values)
+    if not contents.columns:
+        contents.unused["labels"] = (
+            "labels of SDF stand in fields of the records (> <energy>), or in a table beside the "
+            f"file ({path.name}.csv) that calls the records by their titles"
+        )
+    return contents
+
+
+def _texts(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str]]]:
+    """Lines of each record, and the number of its first one."""
+    rest, line, begin = b"", 1, 1
+    record: list[str] = []
+    for part in as_utf8(pieces(path, progress)):
+        lines = (rest + part).split(b"\n")
+        rest = lines.pop()
+        for raw in lines:
+            line += 1
+            text = decoded(raw).rstrip("\r")
+            if text.rstrip() == "$$$$":
+                yield begin, record
+                begin, record = line, []
+            else:
+                record.append(text)
+    if decoded(rest).strip() == "$$$$":
+        yield begin, record
+    elif rest.strip() or any(text.strip() for text in record):
+        raise bad_file(path, "truncated: the last record does not end with $$$$")
+
+
+def _add(records: _Records, lines: list[str], begin: int) -> None:
+    if len(lines) < 4:
+        raise ValueError(f"expected a title, two lines and counts, found {len(lines)} lines")
+    atoms, end = _v3000(lines) if "V3000" in lines[3] else _v2000(lines)
+    for x, y, z, symbol in atoms:
+        records.positions.extend((float(x), float(y), float(z)))
+        records.numbers.append(_code(symbol))
+    records.sizes.append(len(atoms))
+    records.titles.append(lines[0].strip())
+    records.lines.append(begin)
+    records.flat += len(atoms) > 3 and all(float(atom[2]) == 0 for atom in atoms)
+    number, name = len(records.sizes) - 1, None
+    for text in lines[end:]:
+        match = _FIELD.match(text)
+        if match is not None:
+            name = match[1]
+            records.fields.setdefault(name, {})[number] = ""
+        elif name is not None and text.strip():
+            values = records.fields[name]
+            values[number] = f"{values[number]} {text.strip()}".strip()
+        else:
+            name = None
+
+
+def _v2000(lines: list[str]) -> tuple[list[Any], int]:
+    n_atoms, n_bonds = int(lines[3][:3]), int(lines[3][3:6])
+    atoms = [line.split() for line in lines[4 : 4 + n_atoms]]
+    if n_atoms < 0 or len(atoms) < n_atoms:
+        raise ValueError(f"expected {n_atoms} atoms, found {len(atoms)} lines")
+    return [(a[0], a[1], a[2], a[3]) for a in atoms], 4 + n_atoms + max(n_bonds, 0)
+
+
+def _v3000(lines: list[str]) -> tuple[list[Any], int]:
+    counts = next(line.split() for line in lines if line.startswith("M  V30 COUNTS"))
+    begin = lines.index("M  V30 BEGIN ATOM") + 1
+    n_atoms = int(counts[3])
+    atoms = [line.split() for line in lines[begin : begin + n_atoms]]
+    if len(atoms) != n_atoms or any(a[:2] != ["M", "V30"] for a in atoms):
+        raise ValueError(f"expected {n_atoms} atoms, found {len(atoms)} lines")
+    return [(a[4], a[5], a[6], a[3]) for a in atoms], begin + n_atoms
+
+
+def _code(symbol: str) -> int:
+    found = _CODES.get(symbol, _CODES.get(symbol.capitalize()))
+    if found is not None:
+        return found
+    if symbol in _DUMMIES:
+        return DUMMY
+    raise ValueError(f"species: expected a chemical symbol, found {symbol!r}")
+
+
+def _add_field(contents: Contents, name: str, values: dict[int, str]) -> None:
+    n = len(contents)
+    rows, numbers = [], []
+    for number, text in values.items():
+        try:
+            found = [float(word) for word in text.replace(",", " ").split()]
+        except ValueError:
+            contents.unused[name] = f"{name}: expected numbers, found text such as {text[:40]!r}"
+            if len(values) == n and len(set(values.values())) == 1:
+                contents.words[name] = text
+            return
+        if found:
+            rows.append(number)
+            numbers.append(found)
+    widths = {len(found) for found in numbers}
+    if len(widths) != 1 or max(widths) > _MOST_WIDTH:
+        contents.unused[name] = f"{name}: expected equally many numbers in each record"
+        return
+    width = widths.pop()
+    column = np.full((n, width), np.nan)
+    column[rows] = numbers
+    column = column[:, 0] if width == 1 else column
+    contents.columns[name] = Column.of(column, n_missing=n - len(rows))
