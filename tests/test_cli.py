@@ -295,7 +295,7 @@ def test_traceback_on_request(capsys, monkeypatch):
     assert shown.splitlines()[-1].startswith("molkern: error: no data set or file 'qm77'")
 
 
-@pytest.mark.parametrize("package", ["typer", "rich", "scipy", "pandas", "matplotlib", "ase"])
+@pytest.mark.parametrize("package", ["typer", "rich", "scipy", "pandas", "matplotlib"])
 def test_missing_package(package, xyz):
     """One line with what to install, whichever package is not there."""
     code = (

@@ -101,9 +101,14 @@ def test_energies_that_are_not_there(missing, every, capsys):
     if missing == "absent" and every == 1:
         assert "no property found that could be learnt; extended XYZ needs energy=..." in words
         return
+    if every == 1:
+        assert "energy is missing or not finite for all 30 structures" in words
+        return
     count = len(some[::every])
     assert f"energy is missing or not finite for {count} of 30 structures" in words
-    assert "first for structure 0" in words
+    assert "first for frame 0 (line 1); --skip-missing leaves them out" in words
+    words = shown(capsys, "mine.xyz", *FEW, "--skip-missing")
+    assert f"{count} of 30 structures have no energy and are left out" in words
 
 
 def test_three_molecules(tmp_path, capsys):
@@ -135,7 +140,7 @@ def test_all_periodic_with_a_representation_that_sees_it(capsys):
         atoms.pbc = True
     write("mine.xyz", some)
     words = shown(capsys, "mine.xyz", "--representations", "ani-2x", *FEW[2:])
-    assert "periodic" not in words
+    assert "images" not in words
 
 
 @pytest.mark.parametrize("shift", [0.0, 2.5])

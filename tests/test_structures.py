@@ -103,10 +103,13 @@ def test_read(tmp_path, structures):
     read = Structures.read(tmp_path / "all.xyz")
     np.testing.assert_allclose(read.positions, structures.positions, atol=1e-7)
     assert len(Structures.read(tmp_path / "all.xyz", index="2:4")) == 2
+    assert len(Structures.read(tmp_path / "all.xyz", index=-1)) == 1
+    with pytest.raises(ValueError, match="index: expected a number or a slice"):
+        Structures.read(tmp_path / "all.xyz", index="last")
     with pytest.raises(FileNotFoundError, match=r"no such file: .*missing\.xyz"):
         Structures.read(tmp_path / "missing.xyz")
     (tmp_path / "broken.xyz").write_text("3\n\nH 0 0 0\n")
-    with pytest.raises(ValueError, match=r"broken\.xyz: ASE can not read it: "):
+    with pytest.raises(ValueError, match=r"broken\.xyz: line 3 \(frame 0\): the file ends after 1 of 3"):
         Structures.read(tmp_path / "broken.xyz")
 
 

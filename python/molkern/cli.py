@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 try:
     import typer
 
-    from molkern import cli_data, cli_featurize, cli_scaling, terminal
+    from molkern import cli_data, cli_featurize, cli_load, cli_scaling, terminal
+    from molkern.cli_load import (
+        LengthUnit,
+        MaxBytes,
+        Property,
+        SkipDummies,
+        SkipMissing,
+        Species,
+        Unit,
+    )
 except ImportError as error:  # the compiled package is useful without the command line
     _MISSING: ImportError | None = error
 else:
@@ -51,10 +60,6 @@ _REPRESENTATIONS = (
     "with the kernel local.gaussian). Default: coulomb_matrix, coulomb_matrix_random, "
     "coulomb_matrix_eigenspectrum and bag_of_bonds; of frames of one molecule (the same atoms in "
     "the same order) coulomb_matrix_unsorted, coulomb_matrix and bag_of_bonds."
-)
-_UNIT = (
-    "Unit of the property, e.g. eV: converts if the file states its unit, else states it. "
-    "For an energy: hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1."
 )
 _KERNELS = (
     "Names with commas: laplacian, gaussian; local.gaussian for a representation with one row for "
@@ -181,15 +186,18 @@ def compare(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Name of a data set, or a file: extended XYZ, .npz, ASE database, ... "
+            help="Name of a data set, or a file or folder: extended XYZ, .npz, HDF5, SDF, ASE's "
+            "databases, DeePMD-kit, ... "
             "Default: the data sets that come with the package."
         ),
     ] = None,
-    property: Annotated[str | None, typer.Option(help="What is learnt, e.g. energy.")] = None,
-    unit: Annotated[str | None, typer.Option(help=_UNIT)] = None,
-    length_unit: Annotated[
-        str | None, typer.Option(help="Unit of the positions in a file that does not say.")
-    ] = None,
+    property: Property = None,
+    unit: Unit = None,
+    length_unit: LengthUnit = None,
+    species: Species = None,
+    skip_missing: SkipMissing = False,
+    skip_dummies: SkipDummies = False,
+    max_bytes: MaxBytes = None,
     representations: Annotated[str | None, typer.Option(help=_REPRESENTATIONS)] = None,
     kernels: Annotated[str | None, typer.Option(help=_KERNELS)] = None,
     sizes: Annotated[str | None, typer.Option(help=_SIZES)] = None,
@@ -230,16 +238,34 @@ def compare(
     }
     if data is None:
         options |= {name: options[name] or value for name, value in _QUICK.items()}
-        _only_with_data(property=property, unit=unit, length_unit=length_unit, split=split)
+        _only_with_data(
+            property=property,
+            unit=unit,
+            length_unit=length_unit,
+            species=species,
+            skip_missing=skip_missing or None,
+            skip_dummies=skip_dummies or None,
+            max_bytes=max_bytes,
+            split=split,
+        )
         _compare_embedded(chosen, options, out or Path(_REPORTS), store)
         return
     options["n_tune"] = options["n_tune"] or _N_TUNE
-    dataset = _load(data, property, unit, length_unit)
+    reading = {
+        "property": property,
+        "unit": unit,
+        "length_unit": length_unit,
+        "species": species,
+        "skip_missing": skip_missing,
+        "skip_dummies": skip_dummies,
+        "max_bytes": max_bytes,
+    }
+    dataset = _load(data, **reading)
     folder = out or Path(_REPORTS) / _folder_name(dataset, property, split)
     _compare_one(dataset, chosen, options, folder, store)
 
 
-def _only_with_data(**given: str | None) -> None:
+def _only_with_data(**given: str | int | None) -> None:
     for name, value in given.items():
         if value is not None:
             raise ValueError(
@@ -257,7 +283,7 @@ def _compare_embedded(
 
     results, folders = [], []
     for name in embedded.NAMES:
-        dataset = _load(name, None, None, None)
+        dataset = _load(name)
         folders.append(folder / name)
         results.append(_compare_one(dataset, chosen, dict(options), folders[-1], store))
     print(report.write_index(results, folders, folder / "index.html"))
@@ -340,13 +366,11 @@ def info() -> None:
     terminal.pairs([(name, str(value)) for name, value in facts.items()])
 
 
-def _load(data: str, property: str | None, unit: str | None, length_unit: str | None) -> Dataset:
-    from molkern import datasets
+def _load(data: str, **options: Any) -> Dataset:
+    """A data set with something to learn."""
     from molkern.datasets.selection import why_none
 
-    if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
-        cli_data.check_registered(data)
-    dataset = datasets.load(data, property=property, unit=unit, length_unit=length_unit)
+    dataset = cli_load.load(data, **options)
     if not dataset.default_target:
         none = why_none(dataset)
         raise ValueError(f"{data}: no property found that could be learnt{none}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import shlex
 import sys
 from collections.abc import Iterator
@@ -13,8 +12,18 @@ from typing import Annotated, Any
 import typer
 
 from molkern import terminal
+from molkern.cli_load import (
+    LengthUnit,
+    MaxBytes,
+    Property,
+    SkipDummies,
+    Species,
+    Unit,
+    check_registered,
+    load,
+)
 
-__all__ = ["check_registered", "data_app"]
+__all__ = ["data_app"]
 
 _NAME = 'A name of "molkern data list".'
 _OUT = "The .npz file to make; finished work is kept beside it, the same command continues."
@@ -24,8 +33,9 @@ _PROCESSES = "Default: all allowed cores."
 
 def data_app() -> Any:
     """The Typer application of ``molkern data``."""
-    data = typer.Typer(help="List, fetch, verify and build data sets.")
+    data = typer.Typer(help="List, show, fetch, verify and build data sets.")
     data.command("list")(data_list)
+    data.command("show")(data_show)
     data.command("fetch")(data_fetch)
     data.command("verify")(data_verify)
     build = typer.Typer(help="Compute a data set of your own with GFN2-xTB.")
@@ -40,6 +50,29 @@ def data_list() -> None:
     from molkern import datasets
 
     terminal.show_available(datasets.available())
+
+
+def data_show(
+    data: Annotated[str, typer.Argument(help="Name of a data set, or a file.")],
+    property: Property = None,
+    unit: Unit = None,
+    length_unit: LengthUnit = None,
+    species: Species = None,
+    skip_dummies: SkipDummies = False,
+    max_bytes: MaxBytes = None,
+) -> None:
+    """What a data set or a file holds, and what is taken for what; computes nothing."""
+    dataset = load(
+        data,
+        property=property,
+        unit=unit,
+        length_unit=length_unit,
+        species=species,
+        skip_dummies=skip_dummies,
+        max_bytes=max_bytes,
+        overview=True,
+    )
+    terminal.show_dataset(dataset)
 
 
 def data_fetch(name: Annotated[str, typer.Argument(help=_NAME)]) -> None:
@@ -173,16 +206,3 @@ def _smiles_of(path: Path) -> list[str]:
     if not found:
         raise ValueError(f"--smiles: {path} holds no SMILES")
     return found
-
-
-def check_registered(name: str) -> None:
-    """Raise for a name that is neither a data set nor, by its look, a file."""
-    from molkern import datasets
-
-    known = [line.name for line in datasets.available()]
-    key = name.lower().replace("_", "-")
-    if key in known or key.removesuffix("-acid") in known:
-        return
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else '; "molkern data list" names them'
-    raise ValueError(f"no data set or file {name!r}{hint}")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from molkern import cli_data, terminal
+from molkern import terminal
+from molkern.cli_load import LengthUnit, MaxBytes, SkipDummies, Species, load
 from molkern.cli_options import DASK, WORKERS, at_least, executor, no_empty_folders
 
 __all__ = ["featurize"]
@@ -30,9 +31,10 @@ def featurize(
     representation: Annotated[str, typer.Option(help=_REPRESENTATION)],
     output: Annotated[Path, typer.Option(help=_OUTPUT)],
     parameters: Annotated[str | None, typer.Option(help=_PARAMETERS)] = None,
-    length_unit: Annotated[
-        str | None, typer.Option(help="Unit of the positions in a file that does not say.")
-    ] = None,
+    length_unit: LengthUnit = None,
+    species: Species = None,
+    skip_dummies: SkipDummies = False,
+    max_bytes: MaxBytes = None,
     chunk_bytes: Annotated[int, typer.Option(help="Size of a chunk of whole rows.")] = 64 * 2**20,
     n_threads: Annotated[int | None, typer.Option(help="Of each worker.")] = None,
     workers: Annotated[int | None, typer.Option(help=WORKERS)] = None,
@@ -42,17 +44,23 @@ def featurize(
 
     Says first how many bytes they are. The bytes are the same wherever chunks are computed.
     """
-    from molkern import datasets, study
+    from molkern import study
 
     options: dict[str, Any] = {
         "executor": executor(workers, dask),
         "n_threads": at_least("n-threads", n_threads, 1),
     }
     model = {"name": representation, **_parsed(parameters)}
-    if not Path(data).exists() and not Path(data).suffix and len(Path(data).parts) == 1:
-        cli_data.check_registered(data)
-    dataset = datasets.load(data, length_unit=length_unit, structures_only=True)
+    dataset = load(
+        data,
+        length_unit=length_unit,
+        species=species,
+        skip_dummies=skip_dummies,
+        max_bytes=max_bytes,
+        structures_only=True,
+    )
     plan = study.plan_features(dataset, model, chunk_bytes=chunk_bytes)
+    terminal.decisions(dataset.decisions)
     terminal.notes(dataset.notes)
     print(plan.words(), flush=True)
     folder = output.parent

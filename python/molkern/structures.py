@@ -167,13 +167,13 @@ class Structures:
 
     @classmethod
     def read(cls, path: str | Path, index: str | int = ":") -> Structures:
-        """Read extended XYZ or any other format that ASE reads.
+        """Read the structures of a file of any kind that `molkern.datasets.load` reads.
 
         Parameters
         ----------
         path : str or Path
         index : str or int, default=":"
-            Which frames, in ASE's notation.
+            Which structures, in ASE's notation: a number, or a slice such as ``"::10"``.
 
         Returns
         -------
@@ -182,23 +182,19 @@ class Structures:
         Raises
         ------
         ImportError
-            If ASE is not installed.
+            If the kind of file needs a package that is not installed.
         FileNotFoundError
             If there is no such file.
         ValueError
-            If ASE can not read it; ``molkern.datasets.load`` reads ``.npz`` files.
+            If it cannot be read, or the index is none.
         """
-        try:
-            from ase.io import read
-        except ImportError as error:
-            raise ImportError('reading files needs ASE: pip install "molkern[study]"') from error
-        if not Path(path).is_file():
+        # The readers stand above this module; they are needed for this call alone.
+        from molkern.datasets import load
+
+        chosen = _index_of(index)
+        if not Path(path).exists():
             raise FileNotFoundError(f"no such file: {path}")
-        try:
-            frames = read(path, index=index)
-        except Exception as error:  # ASE's readers raise many types
-            raise ValueError(f"{path}: ASE can not read it: {error!r}") from error
-        return cls.from_ase(frames)
+        return load(Path(path), structures_only=True).structures[chosen]
 
     @classmethod
     def concatenate(cls, batches: Sequence[Structures]) -> Structures:
@@ -319,6 +315,20 @@ class Structures:
             f"Structures(n_structures={len(self)}, n_atoms={self.n_atoms}, "
             f"species={species}{periodic})"
         )
+
+
+def _index_of(index: str | int) -> int | slice:
+    """A number or a slice from ASE's notation."""
+    parts = str(index).split(":")
+    try:
+        numbers = [int(part) if part.strip() else None for part in parts]
+        if len(numbers) == 1 and numbers[0] is not None:
+            return numbers[0]
+        if 2 <= len(numbers) <= 3:
+            return slice(*numbers)
+    except ValueError:
+        pass
+    raise ValueError(f'index: expected a number or a slice such as "::10", found {index!r}')
 
 
 def as_structures(structures: Any) -> Structures:

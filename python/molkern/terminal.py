@@ -8,29 +8,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from molkern.datasets.dataset import per_atom
 from molkern.datasets.units import unit_words
+from molkern.elements import symbol_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from molkern.datasets import Availability, Dataset
+    from molkern.datasets import Availability, Dataset, Decision
     from molkern.study import Measurements, Result
     from molkern.study import Progress as Step
 
 __all__ = [
     "BuildBar",
     "ProgressBars",
+    "ReadingBar",
+    "decisions",
     "describe",
     "notes",
     "pairs",
     "show",
     "show_available",
     "show_built",
+    "show_dataset",
     "show_scaling",
 ]
 
@@ -114,7 +120,72 @@ def describe(dataset: Dataset) -> None:
     unit = unit_words(dataset.units[target])
     words = f"{dataset.name}: {len(dataset)} structures, {target} ({unit})"
     console.print(Text(words, style="bold"))
+    decisions(dataset.decisions)
     notes(dataset.notes)
+
+
+def show_dataset(dataset: Dataset) -> None:
+    """Everything that is known of a data set before anything is computed."""
+    console = _console()
+    structures = dataset.structures
+    sizes = structures.sizes
+    atoms = "no atoms" if not len(sizes) else f"{sizes.min()} to {sizes.max()} atoms each"
+    console.print(Text(f"{dataset.name}: {len(dataset)} structures, {atoms}", style="bold"))
+    counts = structures.composition()
+    present = zip(structures.species.tolist(), (counts > 0).sum(axis=0).tolist(), strict=True)
+    elements = ", ".join(f"{symbol_of(z)} ({n})" for z, n in present)
+    periodic = 0 if structures.pbc is None else int(structures.pbc.any(axis=1).sum())
+    facts = [
+        ("elements", f"{elements or 'none'} (structures that have them)"),
+        ("periodic", f"{periodic} of {len(dataset)} structures"),
+        ("verified", dataset.verified),
+    ]
+    for word, value in facts:
+        console.print(Text(f"  {word.ljust(9)} {value}"), soft_wrap=True)
+    if dataset.decisions:
+        console.print(Text("\nwhat is taken for what", style="bold"))
+        decisions(dataset.decisions)
+    if dataset.targets:
+        console.print(Text("\nproperties", style="bold"))
+        _targets(console, dataset)
+    for why in dataset.unused.values():
+        console.print(Text(f"not used: {why}"), soft_wrap=True)
+    notes(dataset.notes)
+
+
+def _targets(console: Console, dataset: Dataset) -> None:
+    """Properties with their units and ranges; the one that would be learnt is marked."""
+    table = Table("name", "unit", "for each", "values", "smallest", "mean", "largest", box=None)
+    for name, values in dataset.targets.items():
+        finite = values[np.isfinite(values)]
+        width = int(np.prod(values.shape[1:]))
+        each = "atom" if per_atom(name) else "structure"
+        each = each if width == 1 else f"{each}: {width}"
+        mark = "* " if name == dataset.default_target else "  "
+        numbers = ["–"] * 3
+        if finite.size:
+            numbers = [f"{x:.7g}" for x in (finite.min(), finite.mean(), finite.max())]
+        table.add_row(
+            *map(
+                Text, (mark + name, dataset.units[name], each, str(finite.size // width), *numbers)
+            )
+        )
+    console.print(table)
+    if dataset.default_target:
+        console.print(Text("* would be learnt"))
+
+
+def decisions(lines: Sequence[Decision]) -> None:
+    """What in a file was taken for what."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column()
+    for line in lines:
+        source = f"← {line.source}" if line.source else ""
+        table.add_row(Text(f"  {line.what}"), Text(source), Text(line.words))
+    if lines:
+        _console().print(table)
 
 
 def notes(lines: Sequence[str]) -> None:
@@ -255,6 +326,34 @@ class BuildBar:
         if tenth > self._tenth and not self._console.is_terminal:
             print(f"{stage}: {count}", file=sys.stderr, flush=True)
         self._tenth = max(tenth, self._tenth)
+
+
+class ReadingBar:
+    """A bar on stderr while a file is read, where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> ReadingBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, words: str, done: int, total: int) -> None:
+        """Show how far the file is read; ``total`` is 0 where its length is not known."""
+        self._bar.update(self._task, description=words, completed=done, total=total or None)
 
 
 def show_built(path: Path) -> None:

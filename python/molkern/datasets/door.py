@@ -42,6 +42,7 @@ class Options:
     skip_missing: bool = False
     skip_dummies: bool = False
     structures_only: bool = False
+    overview: bool = False
 
 
 def admit(path: Path, name: str, contents: Contents, options: Options) -> Dataset:
@@ -134,6 +135,8 @@ def _with_labels(path: Path, dataset: Dataset, contents: Contents, options: Opti
     n_bad = int((~finite).sum())
     if n_bad == 0:
         return dataset
+    if options.overview:
+        return dataset.with_notes(f"{n_bad} of {len(dataset)} structures have no {name}")
     if n_bad == len(dataset):
         raise bad_file(path, f"{name} is missing or not finite for all {n_bad} structures")
     if not (options.skip_missing or contents.may_lack):

@@ -60,7 +60,13 @@ def labelled(
     scalars = [name for name, c in columns.items() if not c.per_atom and c.width == 1]
     all_units = {key: _stated_unit(key, column, stated) for key, column in columns.items()}
     named = {key: f"{key} [{unit}]" for key, (unit, _) in all_units.items()}
-    chosen, name = _chosen(dataset, contents, named, options.property)
+    try:
+        chosen, name = _chosen(dataset, contents, named, options.property)
+    except AskedFor as error:
+        if not options.overview or options.property is not None:
+            raise
+        chosen = name = ""
+        dataset = dataset.with_notes(str(error))
     values: dict[str, Array] = {}
     for key, column in columns.items():
         if not column.per_atom and (column.width <= _WIDEST or key == chosen):
@@ -82,6 +88,8 @@ def labelled(
         default_target=name,
         unused=unused,
     )
+    if not chosen and options.overview and values:
+        return dataset
     if not chosen:
         return _without_property(dataset, contents, scalars, options)
     source = contents.sources.get(chosen, chosen)

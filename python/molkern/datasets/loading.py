@@ -63,6 +63,7 @@ def load(
     skip_dummies: bool = False,
     keep_uncharacterized: bool = False,
     structures_only: bool = False,
+    overview: bool = False,
     max_bytes: int | None = None,
     download: bool = True,
     progress: Progress | None = None,
@@ -107,6 +108,9 @@ def load(
         Keep the molecules of QM9 that failed its consistency check.
     structures_only : bool, default=False
         All structures, whatever their labels: no target is chosen, checked or read.
+    overview : bool, default=False
+        Everything that a file holds, for a look at it: no property has to be chosen, and labels may
+        be missing.
     max_bytes : int, optional
         Memory that reading may take. None: three times the bytes on disk, and 64 MB.
     download : bool, default=True
@@ -141,7 +145,14 @@ def load(
     entry = _entry(name_or_path)
     if entry is None:
         options = Options(
-            property, unit, length_unit, species, skip_missing, skip_dummies, structures_only
+            property=property,
+            unit=unit,
+            length_unit=length_unit,
+            species=species,
+            skip_missing=skip_missing,
+            skip_dummies=skip_dummies,
+            structures_only=structures_only,
+            overview=overview,
         )
         return read_path(
             _existing(name_or_path),
