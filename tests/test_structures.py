@@ -109,7 +109,9 @@ def test_read(tmp_path, structures):
     with pytest.raises(FileNotFoundError, match=r"no such file: .*missing\.xyz"):
         Structures.read(tmp_path / "missing.xyz")
     (tmp_path / "broken.xyz").write_text("3\n\nH 0 0 0\n")
-    with pytest.raises(ValueError, match=r"broken\.xyz: line 3 \(frame 0\): the file ends after 1 of 3"):
+    with pytest.raises(
+        ValueError, match=r"broken\.xyz: line 3 \(frame 0\): the file ends after 1 of 3"
+    ):
         Structures.read(tmp_path / "broken.xyz")
 
 

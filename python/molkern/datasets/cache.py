@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from molkern.datasets import embedded
+from molkern.datasets import embedded, qm9_package
 from molkern.datasets.entry import Entry, File
 from molkern.datasets.files import digest, needed
 from molkern.datasets.formats import layout_of
@@ -48,8 +49,14 @@ def _pooch() -> Any:
     return needed("pooch", "the data cache")
 
 
-def locate(entry: Entry) -> tuple[File, Path] | None:
-    """The first file of a data set: in the package, ``MOLKERN_DATA``, then in the cache.
+def locate(entry: Entry, *, but: Collection[str] = ()) -> tuple[File, Path] | None:
+    """The best file of a data set: of each in the order of the entry, ``MOLKERN_DATA`` first.
+
+    Parameters
+    ----------
+    entry : Entry
+    but : collection of str
+        Formats that do not serve.
 
     Raises
     ------
@@ -58,11 +65,16 @@ def locate(entry: Entry) -> tuple[File, Path] | None:
     """
     if entry.name in embedded.NAMES:
         return entry.files[0], embedded.FOLDER / entry.files[0].path
-    folder = data_folder()
-    for base in (folder, cache_folder()):
-        if base is None:
+    folders = [base for base in (data_folder(), cache_folder()) if base is not None]
+    for file in entry.files:
+        if file.format in but:
             continue
-        for file in entry.files:
+        if file.format == "qm9pack":
+            installed = qm9_package.installed()
+            if installed is not None:
+                return file, installed
+            continue
+        for base in folders:
             for path in dict.fromkeys((base / file.path, base / Path(file.path).name)):
                 if path.is_file() and _has_format(path, file.format):
                     return file, path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays
+from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays, qm9_package
 from molkern.datasets.content import check_content
 from molkern.datasets.dataset import Dataset
 from molkern.datasets.entry import File
@@ -50,6 +50,7 @@ _QM9_READERS = {
     "qm9-packed": qm9_arrays.read_packed,
     "qm9-xyz": qm9.read_xyz,
     "qm9-sdf": qm9.read_sdf,
+    "qm9pack": qm9_package.read_package,
 }
 # Files that state what they are: by their provenance, or in records that QM9 alone has.
 _SPEAKING = ("built", "qm9-xyz", "qm9-sdf")
@@ -136,6 +137,8 @@ def files_read(path: Path, form: str) -> list[Path]:
     if form in ("qm9-xyz", "qm9-sdf"):
         listed = qm9.uncharacterized_list(path)
         files += [] if listed is None else [listed]
+    if form == "qm9pack":
+        files = qm9_package.csv_files(path)
     if form == "rmd17":
         files += [file for pair in md17.split_files(path) or () for file in pair]
     return files

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from molkern.datasets import cache, embedded
+from molkern.datasets import cache, embedded, qm9_package
 from molkern.datasets.content import check_content
 from molkern.datasets.dataset import Dataset
 from molkern.datasets.door import Options
@@ -19,6 +19,8 @@ from molkern.datasets.reading import KINDS, read_path, safely
 from molkern.datasets.registry import ENTRIES
 from molkern.datasets.selection import choose
 
+_PACKED = "qm9.npz"  # the packed QM9 has labels of G4MP2, too
+
 __all__ = ["Availability", "Verification", "available", "fetch", "load", "verify"]
 
 
@@ -26,9 +28,9 @@ __all__ = ["Availability", "Verification", "available", "fetch", "load", "verify
 class Availability:
     """A line of the list of data sets.
 
-    ``place`` is ``"package"``, ``"data folder"``, ``"cache"``, ``"download"`` (an address is
-    registered), ``"by hand"`` (none is), or ``"damaged: ..."``; ``check`` is ``"SHA-256"``,
-    ``"MD5"`` or ``"content"``.
+    ``place`` is ``"package"``, ``"package qm9pack"``, ``"data folder"``, ``"cache"``,
+    ``"download"`` (an address is registered), ``"by hand"`` (none is), or ``"damaged: ..."``;
+    ``check`` is ``"SHA-256"``, ``"MD5"`` or ``"content"``.
     """
 
     name: str
@@ -193,7 +195,8 @@ def _existing(path: str | Path) -> Path:
 
 
 def _load_entry(entry: Entry, keep_uncharacterized: bool, may_download: bool) -> Dataset:
-    found = cache.locate(entry)
+    # The package leaves out the molecules that failed QM9's consistency check.
+    found = cache.locate(entry, but=("qm9pack",) if keep_uncharacterized else ())
     fresh = found is None
     if found is None:
         if not may_download:
@@ -207,6 +210,9 @@ def _load_entry(entry: Entry, keep_uncharacterized: bool, may_download: bool) ->
     try:
         sha256, verified = _verified(file, path)
         dataset = _read_entry(file, path, keep_uncharacterized)
+        if file.format == "qm9pack":
+            packed = cache.locate(entry, but=[f.format for f in entry.files if f.path != _PACKED])
+            dataset = dataset if packed is None else qm9_package.with_g4mp2(dataset, packed[1])
         checks = () if verified or file.content is None else check_content(dataset, file.content)
     except ValueError:
         if fresh:  # Not what was asked for: a page of a web server, say.
@@ -306,6 +312,8 @@ def available() -> list[Availability]:
 def _place(entry: Entry, path: Path) -> str:
     if entry.name in embedded.NAMES:
         return "package"
+    if path.name == qm9_package.FILES[0]:
+        return f"package {qm9_package.PACKAGE}"
     return "cache" if path.is_relative_to(cache.cache_folder()) else "data folder"
 
 

@@ -6,13 +6,19 @@ description of the packed files, which gives the SHA-256 of each of them.
 
 from __future__ import annotations
 
-from molkern.datasets import embedded
+from molkern.datasets import embedded, qm9_package
 from molkern.datasets.entry import Content, Entry, File
 
 __all__ = ["ENTRIES"]
 
 _README = "data README"
 _TFDS = "tensorflow/datasets: tensorflow_datasets/datasets/qm9/checksums.tsv"
+_QM9PACK = "RECORD of qm9pack 1.0.3 on PyPI"
+_QM9PACK_SHA256 = (
+    "2bca113fdc0b28a13563c80ed9b240e934f3da6c64c64fe74ddb4f0f36036e61",
+    "9c5efb5733d2af149db8d95d36ff198b4ffed12d9f7b344220a1e5877d5c6a43",
+    "1729ebca7da76850ca1091c050933901c84b90edb30d06f34df1ebd47789d23a",
+)
 _FIGSHARE = "https://ndownloader.figshare.com/files/"
 _GDML = "http://quantum-machine.org/gdml/data/npz/"
 _PYG = "pyg-team/pytorch_geometric: torch_geometric/datasets/md17.py"
@@ -64,6 +70,7 @@ _QM7_QML = Entry(
 )
 # From a wide margin beyond nonane to just above water.
 _QM9_RANGES = (("U0_atomization", -2700.0, -200.0), ("gap", 0.0, 0.7))
+# Complete labels first; the packed file has 34,146 of them.
 _QM9 = Entry(
     "qm9",
     "QM9: 133,885 molecules of H, C, N, O, F, B3LYP/6-31G(2df,p)",
@@ -71,11 +78,15 @@ _QM9 = Entry(
     "kcal/mol",
     (
         File(
-            "qm9.npz",
-            "qm9-packed",
-            _README,
-            sha256="123eeea1e57ad5f0f6ec332e9484fea1c82445aaef6e47887fffd85b396d0111",
-            content=Content(_QM9_SIZES, None, (1, 6, 7, 8, 9), None, _QM9_RANGES),
+            qm9_package.FILES[0],
+            "qm9pack",
+            _QM9PACK,
+            sha256="19f0a5d595462d52cd82eef3370f3e9eb55a1f52cb14985657200349568deff3",
+            content=Content((130831,), None, (1, 6, 7, 8, 9), None, _QM9_RANGES),
+            companions=tuple(
+                File(name, "list", _QM9PACK, sha256=sha256)
+                for name, sha256 in zip(qm9_package.FILES[1:], _QM9PACK_SHA256, strict=True)
+            ),
         ),
         File(
             "dsgdb9nsd.xyz.tar.bz2",
@@ -98,6 +109,13 @@ _QM9 = Entry(
             "gdb9.sdf",
             "qm9-sdf",
             "no published hash found",
+            content=Content(_QM9_SIZES, None, (1, 6, 7, 8, 9), None, _QM9_RANGES),
+        ),
+        File(
+            "qm9.npz",
+            "qm9-packed",
+            _README,
+            sha256="123eeea1e57ad5f0f6ec332e9484fea1c82445aaef6e47887fffd85b396d0111",
             content=Content(_QM9_SIZES, None, (1, 6, 7, 8, 9), None, _QM9_RANGES),
         ),
     ),
