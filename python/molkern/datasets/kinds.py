@@ -126,7 +126,7 @@ def _kind_of_text(path: Path, start: bytes) -> str:
 
 
 def _is_qm9(start: bytes) -> bool:
-    second = start.splitlines()[1] if start.count(b"\n") else b""
+    second = start.partition(b"\n")[2]
     return second.startswith((b"gdb ", b"gdb\t"))
 
 

@@ -310,7 +310,8 @@ def _add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[
     numbers = header.is_number and bool(np.isin(values, (0, 1)).all())
     if header.dtype.kind != "b" and not numbers:
         raise ValueError(f"{key}: expected booleans, found type {header.dtype}")
-    shapes = {(): (1, 1), (1,): (1, 1), (3,): (1, 3), (n,): (n, 1), (n, 1): (n, 1), (n, 3): (n, 3)}
+    # Three values are those of the three vectors, also where there are three structures.
+    shapes = {(n,): (n, 1), (n, 1): (n, 1), (n, 3): (n, 3), (): (1, 1), (1,): (1, 1), (3,): (1, 3)}
     if values.shape not in shapes:
         raise ValueError(
             f"{key}: expected shape (3,) or ({n}, 3) for {n} structures, found {values.shape}"
