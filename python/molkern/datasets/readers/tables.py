@@ -69,11 +69,16 @@ def add_table(contents: Contents, table: Table, source: str) -> bool:
     for k, title in enumerate(contents.titles):
         for key in _keys(title):
             places.setdefault(key, []).append(k)
-    matches = [sum(entry in places for entry in table.column(k)) for k in range(len(table.names))]
+
+    def found(entry: str) -> list[int]:
+        known = (key for key in (entry, Path(entry).name, Path(entry).stem) if key in places)
+        return places.get(next(known, ""), [])
+
+    matches = [sum(bool(found(e)) for e in table.column(k)) for k in range(len(table.names))]
     if not matches or max(matches) == 0:
         return False
     by = matches.index(max(matches))
-    rows = {k: row for row, entry in enumerate(table.column(by)) for k in places.get(entry, [])}
+    rows = {k: row for row, entry in enumerate(table.column(by)) for k in found(entry)}
     for k, name in enumerate(table.names):
         if k != by:
             _add_column(contents, name, table.column(k), rows, source)
