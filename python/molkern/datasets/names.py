@@ -48,7 +48,7 @@ _ENERGIES = frozenset(
     "h h298 h298_atom h_298 g g298 g298_atom g_298 hof heat_of_formation eat ae scf zpve".split()
 )
 _ENERGY = re.compile(r"energ(y|ies|ie|ia)|enthalp|heat of formation")
-_PREFIXED = re.compile(r"(?:ref|dft|qm|ml|mace|gap|ccsd|mp2|hf|xtb|pbe|pbe0|b3lyp) e(?:tot)?")
+_PREFIXED = re.compile(r"(?:ref|dft|qm|ml|mace|gap|ccsd|mp2|hf|xtb|pbe|pbe0|b3lyp) e(?:tot|0)?")
 # Of one electron, of one state or of one atom: no sum over atoms, whatever the unit.
 _INTENSIVE = re.compile(
     r"\b(gap|homo\d*|lumo\d*|orbitals?|fermi|band|bandgap|ionization|ionisation|ip|affinity|ea|"
