@@ -1,6 +1,7 @@
 #include "formats/numbers.hpp"
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <locale>
@@ -114,9 +115,35 @@ double slow(const Decimal& number) {
     return value;
 }
 
+// Sign, digits, a point and digits: nearly all numbers of nearly all files, in one pass.
+bool parse_plain(std::string_view text, double& value) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    const bool negative = at != end && *at == '-';
+    at += negative;
+    std::uint64_t mantissa = 0;
+    const char* const first = at;
+    for (; at != end && is_digit(*at); ++at)
+        mantissa = 10 * mantissa + static_cast<std::uint64_t>(*at - '0');
+    std::ptrdiff_t n_digits = at - first, n_decimals = 0;
+    if (at != end && *at == '.') {
+        const char* const point = ++at;
+        for (; at != end && is_digit(*at); ++at)
+            mantissa = 10 * mantissa + static_cast<std::uint64_t>(*at - '0');
+        n_decimals = at - point;
+        n_digits += n_decimals;
+    }
+    if (at != end || n_digits == 0 || n_digits > most_digits || mantissa > largest_mantissa)
+        return false;
+    value = static_cast<double>(mantissa) / powers[n_decimals];
+    if (negative) value = -value;
+    return true;
+}
+
 }  // namespace
 
 bool parse_number(std::string_view text, double& value) {
+    if (parse_plain(text, value)) return true;
     Decimal number;
     if (!parse_decimal(text, number)) {
         const bool negative = !text.empty() && text[0] == '-';

@@ -10,10 +10,6 @@ namespace {
 constexpr std::size_t longest_symbol = 8;
 constexpr std::size_t most_shown = 40;
 
-bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
@@ -36,13 +32,13 @@ std::string shown(std::string_view text) {
 
 // The next word of a line, which begins after it; empty at the end.
 std::string_view next_word(std::string_view& line) {
-    std::size_t begin = 0;
-    while (begin < line.size() && is_blank(line[begin])) ++begin;
-    std::size_t end = begin;
-    while (end < line.size() && !is_blank(line[end])) ++end;
-    const std::string_view word = line.substr(begin, end - begin);
-    line.remove_prefix(end);
-    return word;
+    const char* at = line.data();
+    const char* const end = at + line.size();
+    while (at != end && is_blank(*at)) ++at;
+    const char* const begin = at;
+    while (at != end && !is_blank(*at)) ++at;
+    line = std::string_view(at, static_cast<std::size_t>(end - at));
+    return std::string_view(begin, static_cast<std::size_t>(at - begin));
 }
 
 std::uint64_t packed(std::string_view symbol) {
