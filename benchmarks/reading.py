@@ -48,7 +48,8 @@ READERS = {
     "extxyz": "from extxyz import read_dicts\nf = read_dicts(sys.argv[1])\n"
     "f = f if isinstance(f, list) else [f]\nprint(len(f), [x.info.get('energy') for x in f])",
     "chemfiles": "from chemfiles import Trajectory\n"
-    "with Trajectory(sys.argv[1], 'r', 'XYZ') as t:\n    n = t.nsteps\n    f = [t.read() for _ in range(n)]\n"
+    "with Trajectory(sys.argv[1], 'r', 'XYZ') as t:\n    n = t.nsteps\n"
+    "    f = [t.read() for _ in range(n)]\n"
     "    print(n, [x['energy'] if 'energy' in x.list_properties() else None for x in f])",
     "ASE": "from ase.io import read\nf = read(sys.argv[1], ':')\n"
     "print(len(f), [x.info.get('energy', x.calc and x.calc.results.get('energy')) for x in f])",

@@ -26,6 +26,60 @@ def test_data_verify_and_fetch(shared_data, capsys, monkeypatch):
     assert capsys.readouterr().out == f"{shared_data / 'qm7.npz'}\n"
 
 
+FRAME = "3\nProperties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy={energy} {more}\n{atoms}"
+ATOMS = "O 0 0 0 1 1 1\nH 0.96 0 0 1 1 1\nH -0.24 0.93 0 1 1 1\n"
+
+
+def water(n=4, more="", atoms=ATOMS):
+    text = "".join(FRAME.format(energy=-76.5 - k / 7, more=more, atoms=atoms) for k in range(n))
+    Path("water.xyz").write_text(text)
+    return "water.xyz"
+
+
+def shown(capsys, *arguments):
+    assert cli.main(["data", "show", *arguments]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_data_show_says_what_is_taken_for_what(capsys):
+    words = shown(capsys, water(), "--unit", "hartree")
+    assert "water: 4 structures, 3 to 3 atoms each" in words
+    assert "elements H (4), O (4)" in words
+    said = "energy ← REF_energy hartree, as said by the user; all structures have one composition"
+    assert said in words
+    assert "forces ← REF_forces hartree/angstrom, taken from the energy's; sign as stored" in words
+    assert "* energy hartree structure 4 -76.92857" in words
+
+
+def test_data_show_needs_no_choice_and_no_labels(capsys):
+    words = shown(capsys, water(more="dft_energy=1.5 xtb_energy=2.5"))
+    assert "choose one of: REF_energy" in words
+    assert "xtb_energy unknown structure 4" in words
+    Path("some.xyz").write_text("1\nenergy=1.5\nH 0 0 0\n1\n\nH 0 0 1\n")
+    assert "1 of 2 structures have no energy" in shown(capsys, "some.xyz")
+    Path("none.xyz").write_text("1\nstep=1\nH 0 0 0\n")
+    assert "step: a number that counts or describes" in shown(capsys, "none.xyz")
+
+
+def test_data_show_of_a_known_set(capsys):
+    words = shown(capsys, "mini-ethanol")
+    assert "energy ← energy kcal/mol; all structures have one composition: mean baseline" in words
+    assert "forces kcal/mol/angstrom atom: 3 18000" in words
+    assert "did you mean qm7" in failing(capsys, "data", "show", "qm77")
+
+
+def test_data_show_of_a_wrong_file(capsys):
+    path = water(atoms=ATOMS.replace("H 0.96", "1 0.96"))
+    assert "water.xyz: line 3: the first column holds numbers" in failing(
+        capsys, "data", "show", path
+    )
+    Path("water.xyz").write_text("3\n\nO 0 0 0\n")
+    assert "water.xyz: line 3 (frame 0): the file ends after" in failing(
+        capsys, "data", "show", "water.xyz"
+    )
+    assert "no such file: absent.xyz" in failing(capsys, "data", "show", "absent.xyz")
+
+
 def test_data_wrong_name(capsys):
     assert "did you mean qm7" in failing(capsys, "data", "verify", "qm77")
     assert "did you mean qm7" in failing(capsys, "data", "fetch", "qm77")

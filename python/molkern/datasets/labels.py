@@ -60,12 +60,13 @@ def labelled(
     scalars = [name for name, c in columns.items() if not c.per_atom and c.width == 1]
     all_units = {key: _stated_unit(key, column, stated) for key, column in columns.items()}
     named = {key: f"{key} [{unit}]" for key, (unit, _) in all_units.items()}
+    undecided = False
     try:
         chosen, name = _chosen(dataset, contents, named, options.property)
     except AskedFor as error:
         if not options.overview or options.property is not None:
             raise
-        chosen = name = ""
+        chosen, name, undecided = "", "", True
         dataset = dataset.with_notes(str(error))
     values: dict[str, Array] = {}
     for key, column in columns.items():
@@ -88,7 +89,7 @@ def labelled(
         default_target=name,
         unused=unused,
     )
-    if not chosen and options.overview and values:
+    if undecided:
         return dataset
     if not chosen:
         return _without_property(dataset, contents, scalars, options)

@@ -55,6 +55,11 @@ _INTENSIVE = re.compile(
     r"excitation|excited|singlet|triplet|s1|t1|electronegativity|hardness|"
     r"per atom|peratom|pa|per site|per formula unit|by atom|specific|eigenvalues?)\b"
 )
+# Of an energy, but none: its error, its weight in a fit, its unit.
+_ABOUT = re.compile(
+    r"\b(errors?|err|std|stddev|sigma|uncertainty|variance|weights?|cutoff|threshold|units?|"
+    r"convergence|converged|residual)\b"
+)
 _FORCES = re.compile(r"\b(forces?|totfor|frc)\b")
 _GRADIENT = re.compile(r"\b(gradients?|grads?|de dr|dedr|de dx)\b")
 _STRESS = re.compile(r"\bstress(es)?\b")
@@ -91,11 +96,11 @@ def is_energy_name(name: str) -> bool:
 
     Examples
     --------
-    >>> [is_energy_name(n) for n in ("REF_energy", "U0", "free_energy", "gap_energy", "mu")]
-    [True, True, True, False, False]
+    >>> [is_energy_name(n) for n in ("REF_energy", "U0", "gap_energy", "energy_weight")]
+    [True, True, False, False]
     """
     words = words_of(name)
-    if is_intensive_name(name):
+    if is_intensive_name(name) or _ABOUT.search(words.replace("sigma 0", "")):
         return False
     if name.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
         return True
