@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import checked_out, require_bytes
+from molkern._arrays import checked_out, require_bytes, unmasked
 from molkern._device import on_device
 from molkern._numbers import real_number, real_numbers, whole_number
 
@@ -35,6 +35,7 @@ def matrix(name: str, values: npt.ArrayLike) -> Matrix:
         raise ValueError(
             f"{name}: this is computed on the host only, found an array on a device: copy it first"
         )
+    values = unmasked(name, values)
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import unmasked
 from molkern.regression.baseline import fit_baseline
 from molkern.regression.linear import blas_threads, solve
 
@@ -232,6 +233,8 @@ class _Search:
         baseline: str,
         counts: npt.NDArray[Any] | None,
     ) -> None:
+        unmasked("y", y)
+        unmasked("counts", counts)
         self.gram, self.y, self.cv = gram, y, cv
         self.sigmas, self.alphas = tuple(sigmas), tuple(alphas)
         self.baseline, self.counts = baseline, counts

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._arrays import checked_out, require_bytes, single_or_double
+from molkern._arrays import checked_out, require_bytes, single_or_double, unmasked
 from molkern._device import Place, in_pieces
 from molkern._device_structures import kept
 from molkern.elements import species_numbers, symbol_of
@@ -371,7 +371,7 @@ def _require_bool(name: str, value: Any) -> None:
 def _rows(centers: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
     if centers is None:
         return None
-    rows = np.asarray(centers)
+    rows = np.asarray(unmasked("centers", centers))
     if rows.shape == (0,):
         return np.empty(0, np.int64)  # no type tells that a list without elements is one of rows
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
