@@ -122,6 +122,7 @@ def _local_matrix(
     X: AtomFeatures, Y: AtomFeatures | None, sigma: Any, n_threads: int | None
 ) -> Floats:
     similarity = _atom_features.gaussian_similarity(sigma)
+    X, Y, similarity = _atom_features.in_range(X, Y, similarity)
     columns = X if Y is None else Y
     shape = (len(similarity.scales), len(X), len(columns))
     require_bytes(shape, np.float64, "local.gaussian")
@@ -233,7 +234,7 @@ class Similarity:
             n_features = self._matrix.shape[1] // self.n_copies
             first = np.ascontiguousarray(self._matrix[rows, :n_features])
             block = distances(first, kernel=self.kernel, n_threads=self.n_threads)
-        return float(np.median(block[np.triu_indices(len(rows), 1)]))
+        return _median(block[np.triu_indices(len(rows), 1)])
 
     def gram(self, rows: Rows, sigma: float) -> Floats:
         """Kernel matrix among these rows, shape (n_rows, n_rows); the caller may overwrite it."""
@@ -322,4 +323,11 @@ def _median_between_atoms(features: AtomFeatures, n_threads: int | None) -> floa
         block = kernels.euclidean_distances(rows, n_threads=n_threads)
         found.append(block[np.triu_indices(len(rows), 1)])
     pairs = np.concatenate(found)
-    return float(np.median(pairs)) if len(pairs) else float("nan")
+    return _median(pairs) if len(pairs) else float("nan")
+
+
+def _median(distances: Floats) -> float:
+    with np.errstate(over="ignore"):
+        median = float(np.median(distances))
+    # Of an even number it is the mean of two, whose sum may overflow.
+    return median if np.isfinite(median) else 2 * float(np.median(0.5 * distances))

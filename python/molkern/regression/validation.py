@@ -72,8 +72,8 @@ class Tuned:
 def default_sigmas(median_distance: float) -> tuple[float, ...]:
     """Powers of two around the median distance, from 1/8 to 512 times it.
 
-    Whole powers of two, so that training sets of one data set share their values. A median that
-    is zero or not finite (duplicates only, one structure) counts as 1.
+    Whole powers of two, so that training sets of one data set share their values, from 2^-1022 to
+    2^1023. A median that is zero or not finite (duplicates only, one structure) counts as 1.
 
     Examples
     --------
@@ -82,6 +82,7 @@ def default_sigmas(median_distance: float) -> tuple[float, ...]:
     """
     usable = np.isfinite(median_distance) and median_distance > 0
     middle = round(float(np.log2(median_distance))) if usable else 0
+    middle = min(max(middle, -1019), 1014)  # so that all of them are normal numbers
     return tuple(2.0**k for k in range(middle - 3, middle + 10))
 
 
