@@ -214,6 +214,22 @@ def booleans(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return np.ascontiguousarray(array)
 
 
+def joined_ranges(
+    starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The numbers ``start`` to ``start + size - 1`` of each pair, one after the other.
+
+    Examples
+    --------
+    >>> joined_ranges(np.array([5, 0]), np.array([2, 3]))
+    array([5, 6, 0, 1, 2])
+    """
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    shifts: npt.NDArray[np.int64] = np.repeat(starts - (ends - sizes), sizes)
+    return np.arange(total) + shifts
+
+
 def chosen_items(index: Any, n: int) -> Any:
     """An index of structures as a slice of step 1 or an array of non-negative integers."""
     if isinstance(index, slice):

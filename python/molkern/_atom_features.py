@@ -12,7 +12,7 @@ from molkern import _core
 from molkern import _kernel_inputs as inputs
 from molkern import _kernel_products as products
 from molkern import _kernel_scaling as scaling
-from molkern._arrays import checked_threads
+from molkern._arrays import checked_threads, joined_ranges
 from molkern._kernel_inputs import Matrix, Sigma
 from molkern.structures import Structures, as_structures
 
@@ -55,9 +55,8 @@ class AtomFeatures:
 
     def atoms(self) -> Rows:
         """Rows of X that belong to the chosen structures."""
-        first = self.structures.offsets
-        parts = [np.arange(first[k], first[k + 1]) for k in self.chosen]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        structures, chosen = self.structures, self.chosen
+        return joined_ranges(structures.offsets[:-1][chosen], structures.sizes[chosen])
 
     def packed(self) -> tuple[Any, ...]:
         """What the compiled module takes."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import booleans, chosen_items, floats, integers, unmasked
+from molkern._arrays import booleans, chosen_items, floats, integers, joined_ranges, unmasked
 from molkern._structure_checks import (
     atomic_numbers,
     check_atoms,
@@ -309,9 +309,7 @@ class Structures:
         else:
             sizes = self.sizes[chosen]
             offsets = np.concatenate(([0], np.cumsum(sizes)))
-            atoms = np.arange(offsets[-1]) + np.repeat(
-                self.offsets[:-1][chosen] - offsets[:-1], sizes
-            )
+            atoms = joined_ranges(self.offsets[:-1][chosen], sizes)
         return Structures._trusted(
             self.numbers[atoms],
             self.positions[atoms],

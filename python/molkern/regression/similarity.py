@@ -16,8 +16,10 @@ from molkern.regression.validation import Gram
 __all__ = [
     "KERNELS",
     "LOCAL_KERNELS",
+    "PRECOMPUTED",
     "Similarity",
     "check_kernel",
+    "check_model_kernel",
     "distances",
     "is_local",
     "kernel_matrix",
@@ -25,10 +27,12 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-Features = Floats | AtomFeatures
+Inputs = Floats | AtomFeatures
 
 LOCAL_KERNELS = ("local.gaussian",)
 KERNELS = ("gaussian", "laplacian", *LOCAL_KERNELS)
+# The kernel of a model whose matrix the user computes.
+PRECOMPUTED = "precomputed"
 MAX_BYTES = 2 * 2**30
 MEDIAN_ROWS = 500
 MEDIAN_ATOMS = 1000
@@ -52,6 +56,24 @@ def check_kernel(kernel: str) -> str:
     """
     if kernel not in KERNELS:
         raise ValueError(f"kernel: expected one of {KERNELS}, found {kernel!r}")
+    return kernel
+
+
+def check_model_kernel(kernel: str) -> str:
+    """Return ``kernel`` when it is one of `KERNELS`, or ``"precomputed"``.
+
+    Raises
+    ------
+    ValueError
+        For any other value.
+
+    Examples
+    --------
+    >>> check_model_kernel("precomputed")
+    'precomputed'
+    """
+    if kernel not in (*KERNELS, PRECOMPUTED):
+        raise ValueError(f"kernel: expected one of {(*KERNELS, PRECOMPUTED)}, found {kernel!r}")
     return kernel
 
 
@@ -93,8 +115,8 @@ def distances(
 
 
 def kernel_matrix(
-    X: Features,
-    Y: Features | None = None,
+    X: Inputs,
+    Y: Inputs | None = None,
     *,
     kernel: str,
     sigma: Any,
@@ -156,7 +178,7 @@ class Similarity:
 
     def __init__(
         self,
-        X: Features,
+        X: Inputs,
         *,
         kernel: str,
         n_copies: int = 1,
@@ -304,7 +326,7 @@ class Similarity:
         )
         return result
 
-    def _direct(self, X: Features, Y: Features | None, sigma: Any) -> Floats:
+    def _direct(self, X: Inputs, Y: Inputs | None, sigma: Any) -> Floats:
         return kernel_matrix(
             X, Y, kernel=self.kernel, sigma=sigma, n_copies=self.n_copies, n_threads=self.n_threads
         )
