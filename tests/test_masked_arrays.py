@@ -8,7 +8,14 @@ import pytest
 import molkern as mk
 from all_representations import every_local_model, every_model
 from molkern import kernels
-from molkern.regression import KernelRidge, fit_baseline, predict_in_blocks, solve, tune
+from molkern.regression import (
+    DeviceKernelRidge,
+    KernelRidge,
+    fit_baseline,
+    predict_in_blocks,
+    solve,
+    tune,
+)
 
 FOUND = "expected no masked values, found one in"
 WATER = ([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
@@ -182,6 +189,12 @@ def test_regression():
             KernelRidge(**{name: masked(np.ones(2), 0)}).fit(X, y)
     model.fit(np.ma.array(X), np.ma.array(y))
     np.testing.assert_array_equal(model.predict(np.ma.array(X)), expected)
+
+
+def test_regression_on_a_device():
+    model = DeviceKernelRidge(sigma=1.0)
+    with refused("X", "row 5"):
+        model.fit(masked(X, 5, 1), X[:, 0])
 
 
 def test_parts_of_regression():

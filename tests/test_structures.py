@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from definitions import MOLECULES
@@ -204,6 +205,7 @@ SYMBOLS = [
     np.array(["O", "H", "H", "Cl"], dtype=object),
     ["O", 1, np.int64(1), 17],
     np.array([8, 1, 1, 17], dtype=object),
+    pd.Series(["O", "H", "H", "Cl"]),
 ]
 
 

@@ -55,8 +55,8 @@ class AtomFeatures:
 
     def atoms(self) -> Rows:
         """Rows of X that belong to the chosen structures."""
-        structures, chosen = self.structures, self.chosen
-        return joined_ranges(structures.offsets[:-1][chosen], structures.sizes[chosen])
+        offsets, chosen = self.structures.offsets, self.chosen
+        return joined_ranges(offsets[chosen], offsets[chosen + 1] - offsets[chosen])
 
     def packed(self) -> tuple[Any, ...]:
         """What the compiled module takes."""
@@ -185,13 +185,13 @@ def require_finite(
     result: Matrix, x: AtomFeatures, y: AtomFeatures | None, similarity: AtomSimilarity
 ) -> None:
     """Raise ValueError for sums of powers that overflowed."""
+    if similarity.widths is not None:  # sums of numbers up to 1
+        return
     columns = x if y is None else y
     sides = inputs.Sides(x.X, columns.X, x.largest, columns.largest)
     scale, degree = float(similarity.scales[0]), similarity.degree
     pairs = len(x.X) * len(columns.X)
-    if similarity.widths is None and not products.fits_power(
-        sides, scale, similarity.offset, degree, pairs
-    ):
+    if not products.fits_power(sides, scale, similarity.offset, degree, pairs):
         sides.require_finite(result, f"sums of powers of degree {degree}")
 
 

@@ -19,7 +19,7 @@ from molkern._kernel_inputs import Matrix, Sides
 
 __all__ = [
     "Limits",
-    "centred",
+    "centered",
     "divided_distances",
     "exponent_of",
     "for_euclidean",
@@ -177,7 +177,7 @@ def restore(result: Matrix, exponent: int, sides: Sides, what: str) -> None:
     sides.require_finite(result, what)
 
 
-def centred(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix | None]:
+def centered(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix | None]:
     """Rows minus the column means of ``y``, else ``x``; all copies of a row minus the same.
 
     Distances do not change, but their rounding shrinks with the norms.
@@ -186,8 +186,8 @@ def centred(x: Matrix, y: Matrix | None, n_copies: int) -> tuple[Matrix, Matrix 
     if reference.size == 0:
         return x, y
     n_features = reference.shape[1] // n_copies
-    centre = np.tile(reference.reshape(-1, n_features).mean(axis=0), n_copies)
-    return x - centre, None if y is None else y - centre
+    center = np.tile(reference.reshape(-1, n_features).mean(axis=0), n_copies)
+    return x - center, None if y is None else y - center
 
 
 def _for_squares(
@@ -195,7 +195,7 @@ def _for_squares(
 ) -> tuple[Matrix, Matrix | None, int]:
     limits = square_limits(sides.x.dtype, sides.x.shape[1])
     if shift(sides.largest, limits, widths) == 0:
-        x, y = centred(sides.x, sides.y, n_copies)
+        x, y = centered(sides.x, sides.y, n_copies)
         # A row that is not the mean of all tells that squares do not vanish.
         small = 2.0**limits.lowest
         if x.size == 0 or x[0].max() >= small or x[0].min() <= -small:
@@ -204,14 +204,15 @@ def _for_squares(
     else:
         reference = sides.x if sides.y is None else sides.y
         exponent = for_means(sides.largest, reference.size, reference.dtype)
-        x, y = centred(*sides.divided(exponent), n_copies)
+        x, y = centered(*sides.divided(exponent), n_copies)
     largest = max(_largest(x), 0.0 if y is None else _largest(y))
     if largest == 0:
         return x, y, exponent
     scaled = None if widths is None else np.ldexp(widths, -exponent)
     more = shift(largest, limits, scaled)
     if more != 0:
-        x, y = np.ldexp(x, -more), None if y is None else np.ldexp(y, -more)
+        with np.errstate(under="ignore"):
+            x, y = np.ldexp(x, -more), None if y is None else np.ldexp(y, -more)
     return x, y, exponent + more
 
 

@@ -31,7 +31,8 @@ _FARTHEST = 1e100
 def atomic_numbers(values: Any, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Atomic numbers of all atoms, given as such or as chemical symbols."""
     place = partial(place_of_atom, offsets=offsets)
-    array = np.asarray(unmasked("numbers", values, place))
+    values = unmasked("numbers", values, place)
+    array = np.asarray(values)
     if array.dtype.kind in "USO":
         array = _of_symbols(values, array, place)
     numbers: npt.NDArray[np.int32] = integers("numbers", array, np.int32)

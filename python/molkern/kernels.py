@@ -8,9 +8,9 @@ result is exactly symmetric and each pair is computed once.
 
 Finite features give the right numbers whatever their size is: where squares or sums would leave
 the range of the type, features and widths are divided by a power of two first, which changes no
-digit. A result that the type cannot hold raises ValueError with the largest value.
+digit. A result that the type cannot hold raises ValueError with the largest value. Gaussian and
+Laplacian kernels and the distances are bitwise the same for any number of threads.
 
-Gaussian and Laplacian kernels and the distances are bitwise the same for any number of threads.
 ``gaussian`` and ``laplacian`` take arrays on a CUDA device, too (torch, CuPy, JAX, or results of
 ``transform(..., device="cuda")``), and give the result there, in the same library; NaN and infinity
 are not looked for there, nor are squares kept in range.
@@ -257,8 +257,8 @@ def _distances(
     result, shaped = inputs.result(out, sides, 1, None, f"{metric}_distances")
     prepare = scaling.for_manhattan if metric == "manhattan" else scaling.for_euclidean
     x, y, exponent = prepare(sides)
-    scales = np.ones(1, x.dtype)
-    _core.pairwise(x, y, 1, metric, "none", scales, shaped, checked_threads(n_threads))
+    unused = np.ones(1, x.dtype)
+    _core.pairwise(x, y, 1, metric, "none", unused, shaped, checked_threads(n_threads))
     scaling.restore(result, exponent, sides, "distances")
     return result
 

@@ -212,7 +212,7 @@ class KernelRidge(Regressor):
         self, features: Inputs, order: npt.NDArray[np.int64] | None
     ) -> Similarity | Precomputed:
         """Kernel matrices of the training structures, in an order of them."""
-        if self._pairwise():
+        if self._is_pairwise():
             return Precomputed(_matrix(features), order)
         return Similarity(
             features if order is None else features[order],
@@ -223,7 +223,7 @@ class KernelRidge(Regressor):
         )
 
     def _set_solution(self, features: Inputs, dual: Floats, sigma: float) -> None:
-        given = self._pairwise()
+        given = self._is_pairwise()
         self._training = None if given else features
         self.X_fit_ = None if given else _matrix(features)
         self.n_features_in_ = _matrix(features).shape[1]
@@ -260,14 +260,14 @@ class KernelRidge(Regressor):
         features = self._features(X, structures, method)
         n_features = _matrix(features).shape[1]
         if n_features != self.n_features_in_:
-            what = "columns, one for each training structure" if self._pairwise() else "features"
+            what = "columns, one for each training structure" if self._is_pairwise() else "features"
             raise ValueError(
                 f"X: expected {self.n_features_in_} {what} as in fit, found {n_features}"
             )
         counts = self._counts(structures, len(features), method)
 
         def cross(rows: slice) -> Floats:
-            if self._pairwise():
+            if self._is_pairwise():
                 return _matrix(features)[rows]
             return kernel_matrix(
                 features[rows],
@@ -297,14 +297,14 @@ class KernelRidge(Regressor):
         safe = np.where(spread > 0, spread, 1.0)
         return float(np.where(spread > 0, 1 - residual / safe, constant).mean())
 
-    def _pairwise(self) -> bool:
+    def _is_pairwise(self) -> bool:
         return self.kernel == PRECOMPUTED
 
     def _check_folds(self, n: int) -> None:
         most = min(n, LOCAL_TUNING_ROWS) if self.kernel in LOCAL_KERNELS else n
         if whole_number("cv", self.cv, 2) > most:
             names, given = "sigma and alpha", "both as numbers"
-            if self._pairwise():
+            if self._is_pairwise():
                 names, given = "alpha", "it as a number"
             raise ValueError(
                 f"cv: choosing {names} in {self.cv} folds needs as many structures, found "
@@ -312,7 +312,7 @@ class KernelRidge(Regressor):
             )
 
     def _sigmas(self) -> tuple[float, ...] | None:
-        if not self._pairwise():
+        if not self._is_pairwise():
             return grid("sigma", self.sigma, positive=True)
         if self.sigma is not None:
             raise ValueError(

@@ -56,7 +56,7 @@ class Regressor:
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
-    def _pairwise(self) -> bool:
+    def _is_pairwise(self) -> bool:
         """Whether X has a column for each training structure."""
         return False
 
@@ -71,12 +71,12 @@ class Regressor:
             estimator_type="regressor",
             target_tags=TargetTags(required=True, multi_output=True),
             regressor_tags=RegressorTags(),
-            input_tags=InputTags(pairwise=self._pairwise()),
+            input_tags=InputTags(pairwise=self._is_pairwise()),
         )
 
     def _more_tags(self) -> dict[str, Any]:
         # The same for scikit-learn 1.4 and 1.5.
-        return {"requires_y": True, "multioutput": True, "pairwise": self._pairwise()}
+        return {"requires_y": True, "multioutput": True, "pairwise": self._is_pairwise()}
 
     def get_metadata_routing(self) -> Any:
         """Which methods ask scikit-learn's metadata routing for ``structures``.
