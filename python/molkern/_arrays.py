@@ -61,10 +61,10 @@ def may_be_masked(arrays: Sequence[Any]) -> bool:
     """Whether `unmasked` could raise for one of these arrays or lists; quick for many of them."""
     masked = _masked_class()
     if masked is None:
-        return any(_converts(kind) for kind in set(map(type, arrays)))
+        return False
     kinds = set(map(type, arrays))
     if kinds & {list, tuple}:
-        lists = (item for item in arrays if isinstance(item, list | tuple))
+        lists = (item for item in arrays if type(item) in (list, tuple))
         kinds |= set(map(type, chain.from_iterable(lists)))
     return any(issubclass(kind, masked) or _converts(kind) for kind in kinds)
 
