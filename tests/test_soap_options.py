@@ -298,6 +298,10 @@ POW = {"function": "pow", "c": 1, "d": 1, "m": 2, "r0": 3}
         ),
         ({"species_weighting": {"H": 1}}, "species_weighting: expected a weight of C, N, O, S"),
         (
+            {"species_weighting": SPECIES_WEIGHTING | {"D": 1}},
+            "species_weighting: expected one weight for H, found several",
+        ),
+        (
             {"species_weighting": SPECIES_WEIGHTING | {"C": np.nan}},
             "species_weighting: expected finite numbers, found nan for 'C'",
         ),

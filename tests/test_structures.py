@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from definitions import MOLECULES
@@ -136,7 +137,12 @@ def test_empty():
         (([0], [[0, 0, 0]], [0, 1]), ValueError, "found 0 for atom 0 of structure 0"),
         (([1, 1, -6], np.zeros((3, 3)), [0, 1, 3]), ValueError, "found -6 for atom 1 of struct"),
         (([1.5], [[0, 0, 0]], [0, 1]), TypeError, "numbers: expected integers, found float64"),
-        ((["H"], [[0, 0, 0]], [0, 1]), TypeError, "numbers: expected integers"),
+        (
+            (["H", None], np.zeros((2, 3)), [0, 2]),
+            TypeError,
+            "found None for atom 1 of structure 0",
+        ),
+        (([[]], [[0, 0, 0]], [0, 1]), ValueError, "numbers: expected one dimension"),
         (([2**40], [[0, 0, 0]], [0, 1]), ValueError, "1099511627776 does not fit in int32"),
         (([-(2**40)], [[0, 0, 0]], [0, 1]), ValueError, "-1099511627776 does not fit in int32"),
         (([1], [[0j, 0, 0]], [0, 1]), TypeError, "positions: expected real numbers"),
@@ -195,8 +201,59 @@ def test_as_structures(structures):
         Structures.from_ase([3])
 
 
+SYMBOLS = [
+    ["O", "H", "H", "Cl"],
+    ("O", "D", "T", "CL"),
+    np.array(["o", "h", "d", "cl"]),
+    np.array([b"O", b"H", b"H", b"Cl"]),
+    [b"O", np.str_("H"), "H ", "cL"],
+    np.array(["O", "H", "H", "Cl"], dtype=object),
+    ["O", 1, np.int64(1), 17],
+    np.array([8, 1, 1, 17], dtype=object),
+    pd.Series(["O", "H", "H", "Cl"]),
+]
+
+
+@pytest.mark.parametrize("symbols", SYMBOLS)
+def test_symbols_are_numbers(symbols):
+    positions = np.arange(12.0).reshape(4, 3)
+    expected = [8, 1, 1, 17]
+    assert Structures(symbols, positions, [0, 3, 4]).numbers.tolist() == expected
+    # Beside pairs with numbers, and without atoms.
+    pairs = [([6], positions[:1]), (symbols, positions), ([], [])]
+    batch = Structures.from_arrays(pairs)
+    assert batch.numbers.tolist() == [6, *expected]
+    assert batch.numbers.dtype == np.int32
+    assert batch == as_structures(pairs)
+    assert Structures.from_arrays([(symbols, positions)]).numbers.tolist() == expected
+
+
+@pytest.mark.parametrize("unknown", ["Xx", "X", "", "H2", "8", "Hydrogen", b"Q"])
+def test_unknown_symbols_raise(unknown):
+    text = unknown.decode() if isinstance(unknown, bytes) else unknown
+    kind = bytes if isinstance(unknown, bytes) else str
+    hydrogen = kind("H", "ascii") if kind is bytes else "H"
+    symbols = [hydrogen, hydrogen, unknown]
+    message = f"^numbers: expected a chemical symbol, found '{text}' for atom 1 of structure 1$"
+    for given in (symbols, np.array(symbols)):
+        with pytest.raises(ValueError, match=message):
+            Structures(given, np.zeros((3, 3)), [0, 1, 3])
+        with pytest.raises(ValueError, match=message):
+            Structures.from_arrays([([1], np.zeros((1, 3))), (given[1:], np.zeros((2, 3)))])
+
+
+def test_formula_is_no_list_of_symbols():
+    message = r"expected a number or a symbol for each atom, as in \['O', 'H', 'H'\], found b?'H2O'"
+    for formula in ("H2O", b"H2O", np.str_("H2O")):
+        with pytest.raises(ValueError, match=f"numbers: {message}"):
+            Structures(formula, np.zeros((3, 3)), [0, 3])
+        with pytest.raises(ValueError, match=f"structure 1: {message}"):
+            Structures.from_arrays([([1], np.zeros((1, 3))), (formula, np.zeros((3, 3)))])
+
+
 def test_elements():
     assert numbers_of(["H", 8, 200]) == [1, 8, 200]
+    assert numbers_of(["D", "T", "br", "SI", b"C", np.array(["Na"])[0]]) == [1, 1, 35, 14, 6, 11]
     assert [symbol_of(z) for z in (1, 118, 119)] == ["H", "Og", "119"]
     with pytest.raises(ValueError, match="species: expected a chemical symbol, found 'Xx'"):
         numbers_of(["Xx"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,92 @@ import numpy as np
 import numpy.typing as npt
 
 
+def unmasked(name: str, values: Any, place: Callable[[int], str] = "row {}".format) -> Any:
+    """The values, if none of them is masked.
+
+    NumPy drops the mask where it converts to an array: a masked label would be learnt as the
+    number below the mask.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for the error.
+    values : array_like
+        Anything. Of lists and tuples only the items themselves are looked at.
+    place : callable, optional
+        Words for a row, for the error.
+
+    Returns
+    -------
+    object
+        The argument; for an object with ``__array__`` that is no array, that array, since
+        variables of netCDF files turn out to be masked only then.
+
+    Raises
+    ------
+    ValueError
+        If a value is masked; names the argument and the first row.
+    """
+    array = isinstance(values, np.ndarray)
+    if not array and not isinstance(values, list | tuple) and hasattr(values, "__array__"):
+        values = np.asanyarray(values)
+    masked = _masked_class()
+    if masked is None:  # no masked array was ever made
+        return values
+    if isinstance(values, masked):
+        if _has_mask(values):
+            raise _masked_error(name, values, place)
+    elif isinstance(values, list | tuple) or (array and values.dtype == object and values.ndim):
+        if any(issubclass(kind, masked) for kind in set(map(type, values))):
+            for row, item in enumerate(values):
+                if isinstance(item, masked) and _has_mask(item):
+                    raise _masked_error(name, None, place, row)
+    return values
+
+
+def may_be_masked(arrays: Sequence[Any]) -> bool:
+    """Whether `unmasked` could raise for one of these arrays or lists; quick for many of them."""
+    masked = _masked_class()
+    if masked is None:
+        return False
+    kinds = set(map(type, arrays))
+    if kinds & {list, tuple}:
+        lists = (item for item in arrays if type(item) in (list, tuple))
+        kinds |= set(map(type, chain.from_iterable(lists)))
+    return any(issubclass(kind, masked) or _converts(kind) for kind in kinds)
+
+
+def _masked_class() -> Any:
+    """NumPy's masked array; None while nobody has asked NumPy for it."""
+    return getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+
+
+def _converts(kind: type) -> bool:
+    """Whether NumPy makes arrays of this class by a call of its own."""
+    return hasattr(kind, "__array__") and not issubclass(kind, np.ndarray | np.generic)
+
+
+def _has_mask(array: Any) -> bool:
+    mask = array.mask
+    return mask.dtype == bool and bool(mask.any())  # others belong to structured arrays
+
+
+def _masked_error(
+    name: str, array: Any, place: Callable[[int], str], row: int | None = None
+) -> ValueError:
+    if row is None and array.ndim:
+        row = int(np.argwhere(array.mask)[0, 0])
+    where = "" if row is None else f" in {place(row)}"
+    return ValueError(
+        f"{name}: expected no masked values, found one{where}; leave it out or fill it in"
+    )
+
+
 def checked_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Raise unless ``out`` can take a result of this shape and type as it is."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out: expected an ndarray, found {type(out).__name__}")
+    unmasked("out", out)
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
             f"out: expected shape {shape} and type {dtype}, found {out.shape} and {out.dtype}"
@@ -87,7 +172,7 @@ def require_bytes(shape: tuple[int, ...], dtype: npt.DTypeLike, what: str) -> No
 
 def integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
     """A vector of whole numbers in the given type; they may come as floats."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(name, values))
     if array.ndim != 1:
         raise ValueError(f"{name}: expected one dimension, found shape {array.shape}")
     if array.size == 0:
@@ -104,7 +189,7 @@ def integers(name: str, values: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
 
 def floats(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Real numbers as a C-contiguous float64 array, not copied if they are one."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(name, values))
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name}: expected real numbers, found {array.dtype}")
     if name == "positions" and array.size == 0:
@@ -117,16 +202,32 @@ def single_or_double(
 ) -> npt.NDArray[np.float32] | npt.NDArray[np.float64]:
     """As ``floats``, but float32 stays what it is."""
     if isinstance(values, np.ndarray) and values.dtype == np.float32:
-        return np.require(values, np.float32, ["C", "A"])
+        return np.require(unmasked(name, values), np.float32, ["C", "A"])
     return floats(name, values)
 
 
 def booleans(name: str, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """A C-contiguous array of booleans; anything else raises TypeError."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(name, values))
     if array.dtype.kind != "b":
         raise TypeError(f"{name}: expected booleans, found {array.dtype}")
     return np.ascontiguousarray(array)
+
+
+def joined_ranges(
+    starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The numbers ``start`` to ``start + size - 1`` of each pair, one after the other.
+
+    Examples
+    --------
+    >>> joined_ranges(np.array([5, 0]), np.array([2, 3]))
+    array([5, 6, 0, 1, 2])
+    """
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    shifts: npt.NDArray[np.int64] = np.repeat(starts - (ends - sizes), sizes)
+    return np.arange(total) + shifts
 
 
 def chosen_items(index: Any, n: int) -> Any:
@@ -141,7 +242,7 @@ def chosen_items(index: Any, n: int) -> Any:
             raise IndexError(f"index {index} is out of range for {n} structures")
         k = int(index) % n
         return slice(k, k + 1)
-    array = np.asarray(index)
+    array = np.asarray(unmasked("index", index))
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iub"):
         raise TypeError(
             "index: expected an integer, a slice, or a one-dimensional array of integers or "

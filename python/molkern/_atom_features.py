@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern import _kernel_inputs as inputs
-from molkern._arrays import checked_threads
+from molkern import _kernel_products as products
+from molkern import _kernel_scaling as scaling
+from molkern._arrays import checked_threads, joined_ranges
 from molkern._kernel_inputs import Matrix, Sigma
 from molkern.structures import Structures, as_structures
 
@@ -28,6 +30,8 @@ class AtomFeatures:
     X : ndarray, shape (n_atoms, n_features)
     structures : Structures
     chosen : ndarray of int64, shape (n,)
+    largest : float
+        No absolute value in X is larger.
     kept : tuple, optional
         Centres to use, see `with_centres`.
     """
@@ -35,6 +39,7 @@ class AtomFeatures:
     X: Matrix
     structures: Structures
     chosen: Rows
+    largest: float
     kept: Centres | None = None
 
     def __len__(self) -> int:
@@ -50,9 +55,8 @@ class AtomFeatures:
 
     def atoms(self) -> Rows:
         """Rows of X that belong to the chosen structures."""
-        first = self.structures.offsets
-        parts = [np.arange(first[k], first[k + 1]) for k in self.chosen]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        offsets, chosen = self.structures.offsets, self.chosen
+        return joined_ranges(offsets[chosen], offsets[chosen + 1] - offsets[chosen])
 
     def packed(self) -> tuple[Any, ...]:
         """What the compiled module takes."""
@@ -64,8 +68,19 @@ class AtomFeatures:
             return self.kept
         elements = np.unique(self.structures.numbers[self.atoms()])
         means = np.empty((len(elements), self.X.shape[1]), self.X.dtype)
-        _core.atom_centres(self.packed(), (elements, means), checked_threads(n_threads))
-        return elements, means
+        exponent = scaling.for_means(self.largest, len(self.X), self.X.dtype)
+        part = self if exponent == 0 else self.divided(exponent)
+        _core.atom_centres(part.packed(), (elements, means), checked_threads(n_threads))
+        return elements, means if exponent == 0 else np.ldexp(means, exponent)
+
+    def divided(self, exponent: int) -> AtomFeatures:
+        """The same, divided by 2 to a power."""
+        with np.errstate(under="ignore"):
+            kept = self.kept
+            if kept is not None:
+                kept = kept[0], np.ldexp(kept[1], -exponent)
+            largest = float(np.ldexp(self.largest, -exponent))
+            return replace(self, X=np.ldexp(self.X, -exponent), largest=largest, kept=kept)
 
 
 def positive_roots(name: str, found: Doubles) -> Doubles:
@@ -90,12 +105,22 @@ class AtomSimilarity:
     single: bool = True
     offset: float = 0.0
     degree: int = 1
+    widths: Doubles | None = None  # of a Gaussian
+
+    def divided(self, exponent: int) -> AtomSimilarity:
+        """The same kernel of features that are divided by 2 to a power."""
+        if self.widths is not None:
+            scales = scaling.gaussian_factors(self.widths, exponent, np.float64)
+            return replace(self, scales=scales)
+        with np.errstate(over="ignore", under="ignore"):
+            return replace(self, scales=np.ldexp(self.scales, 2 * exponent))
 
 
 def gaussian_similarity(sigma: Sigma) -> AtomSimilarity:
     """Gaussian kernels of checked widths."""
-    scales, single = inputs.scales(sigma, np.float64, lambda s: 0.5 / s**2)
-    return AtomSimilarity("gaussian", scales, single)
+    widths, single = inputs.widths(sigma)
+    scales = scaling.gaussian_factors(widths, 0, np.float64)
+    return AtomSimilarity("gaussian", scales, single, widths=widths)
 
 
 def polynomial_similarity(degree: int, scale: float, offset: float) -> AtomSimilarity:
@@ -111,14 +136,15 @@ def atom_features(name: str, X: npt.ArrayLike, structures: Any) -> AtomFeatures:
     x = inputs.matrix(name, X)
     batch = as_structures(structures)
     require_rows(name, len(x), batch)
-    if x.size and not (x.min() > -np.inf and x.max() < np.inf):
+    largest = inputs.largest_of(x)
+    if largest is None:
         atom = int(np.argmin(np.isfinite(x).all(axis=1)))
         molecule = int(np.searchsorted(batch.offsets, atom, side="right")) - 1
         raise ValueError(
             f"{name}: expected finite values, found NaN or infinity for atom "
             f"{atom - int(batch.offsets[molecule])} of molecule {molecule}"
         )
-    return AtomFeatures(x, batch, np.arange(len(batch)))
+    return AtomFeatures(x, batch, np.arange(len(batch)), largest)
 
 
 def require_rows(name: str, n_rows: int, structures: Structures) -> None:
@@ -130,6 +156,43 @@ def require_rows(name: str, n_rows: int, structures: Structures) -> None:
             f"{name}: expected one row for each of {n_atoms} atoms of the structures (a "
             f"representation with average=None gives them), found {n_rows} rows{hint}"
         )
+
+
+def in_range(
+    x: AtomFeatures, y: AtomFeatures | None, similarity: AtomSimilarity
+) -> tuple[AtomFeatures, AtomFeatures | None, AtomSimilarity]:
+    """The same kernel of features whose products neither overflow nor vanish.
+
+    Both sides are divided by one power of two; ordinary features are left alone.
+    """
+    dtype, n_features = x.X.dtype, x.X.shape[1]
+    limits = scaling.square_limits(dtype, n_features)
+    if dtype == np.float32:  # what is multiplied by the scales is float64
+        double = scaling.square_limits(np.dtype(np.float64), n_features)
+        limits = replace(limits, narrowest=double.narrowest, widest=double.widest)
+    largest = x.largest if y is None else max(x.largest, y.largest)
+    exponent = scaling.shift(largest, limits, similarity.widths)
+    if exponent == 0:
+        return x, y, similarity
+    return (
+        x.divided(exponent),
+        None if y is None else y.divided(exponent),
+        similarity.divided(exponent),
+    )
+
+
+def require_finite(
+    result: Matrix, x: AtomFeatures, y: AtomFeatures | None, similarity: AtomSimilarity
+) -> None:
+    """Raise ValueError for sums of powers that overflowed."""
+    if similarity.widths is not None:  # sums of numbers up to 1
+        return
+    columns = x if y is None else y
+    sides = inputs.Sides(x.X, columns.X, x.largest, columns.largest)
+    scale, degree = float(similarity.scales[0]), similarity.degree
+    pairs = len(x.X) * len(columns.X)
+    if not products.fits_power(sides, scale, similarity.offset, degree, pairs):
+        sides.require_finite(result, f"sums of powers of degree {degree}")
 
 
 def centres_for(

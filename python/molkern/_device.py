@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import cuda
+from molkern._arrays import unmasked
 from molkern._device_structures import DeviceStructures, kept
 from molkern.structures import Structures
 
@@ -116,7 +117,7 @@ def taken(place: Place, name: str, array: Any, *, double: bool = False) -> Any:
     """
     module = place.module
     if _number(array, module.device_kind) is None:
-        host = np.ascontiguousarray(array, dtype=np.float64 if double else None)
+        host = np.ascontiguousarray(unmasked(name, array), dtype=np.float64 if double else None)
         return module.upload(host, place.device, place.stream)
     if not isinstance(array, module.DeviceArray):
         array = without_gradient(name, array)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern import _kernel_inputs as inputs
 from molkern._atom_features import AtomSimilarity, Doubles, positive_roots, require_rows
 from molkern._device import Place, deliver, taken
 from molkern.structures import Structures, as_structures
@@ -76,6 +77,8 @@ def _roots(
 
 
 def _parameters(similarity: AtomSimilarity) -> tuple[str, Doubles, float, int]:
+    if similarity.widths is not None:  # features on a device are not scaled
+        inputs.scales(similarity.widths, np.float64, lambda s: 0.5 / s**2)
     return similarity.name, similarity.scales, similarity.offset, similarity.degree
 
 

@@ -220,7 +220,7 @@ def _values(request: Request) -> Callable[[], Any]:
 
 def _vjp(request: Request) -> Callable[[], Any]:
     model, structures = request.model, request.structures
-    shape = model.transform(structures).shape
+    shape = np.asarray(model.transform(structures)).shape
     cotangent = np.random.default_rng(0).normal(size=shape)
     return lambda: model.vjp(structures, cotangent)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import unmasked
+
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
     """An integer within bounds, of Python or NumPy.
@@ -59,6 +61,7 @@ def real_number(
 
 def real_numbers(name: str, values: Any, expected: str) -> npt.NDArray[np.float64]:
     """An array of real numbers; texts and truth values raise TypeError with what is expected."""
+    values = unmasked(name, values)
     try:
         array = np.asarray(values)
         truth = any(isinstance(item, bool | np.bool_) for item in np.asarray(values, object).flat)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
+from molkern._arrays import unmasked
 
 __all__ = ["SYMBOLS", "numbers_of", "species_numbers", "symbol_of"]
 
@@ -21,7 +23,8 @@ SYMBOLS: tuple[str, ...] = (
     "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
 )
 # fmt: on
-_NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+# Isotopes that have symbols of their own are hydrogen.
+_NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | {"D": 1, "T": 1}
 
 
 def numbers_of(species: Iterable[str | int]) -> list[int]:
@@ -30,7 +33,8 @@ def numbers_of(species: Iterable[str | int]) -> list[int]:
     Parameters
     ----------
     species : iterable of str or int
-        Chemical symbols such as ``"C"``, or positive integers (above 118: the user's labels).
+        Chemical symbols such as ``"C"``, also as files have them (``"CL"``, ``"cl"``, bytes), or
+        positive integers (above 118: the user's labels). ``"D"`` and ``"T"`` are hydrogen.
 
     Returns
     -------
@@ -39,29 +43,44 @@ def numbers_of(species: Iterable[str | int]) -> list[int]:
     Raises
     ------
     ValueError
-        For an unknown symbol or a number below 1.
+        For an unknown symbol, a number below 1, or a masked array.
     TypeError
         For what is neither a text nor an integer.
 
     Examples
     --------
-    >>> numbers_of(["H", "C", 8])
-    [1, 6, 8]
+    >>> numbers_of(["H", "C", 8, "CL", "D"])
+    [1, 6, 8, 17, 1]
     """
+    return named_numbers("species", unmasked("species", species))
+
+
+def named_numbers(
+    name: str, items: Iterable[Any], place: Callable[[int], str] | None = None
+) -> list[int]:
+    """As `numbers_of`, for another argument; ``place`` has the words for an item, for errors."""
     numbers = []
-    for item in species:
-        if isinstance(item, str):
-            if item not in _NUMBER_OF or item == "X":
-                raise ValueError(f"species: expected a chemical symbol, found {item!r}")
-            numbers.append(_NUMBER_OF[item])
-            continue
-        message = f"species: expected a chemical symbol or a positive integer, found {item!r}"
-        if not isinstance(item, (int, np.integer)) or isinstance(item, bool):
-            raise TypeError(message)
-        if item < 1:
-            raise ValueError(message)
-        numbers.append(int(item))
+    for k, item in enumerate(items):
+        number = _NUMBER_OF.get(item) if isinstance(item, str) else None
+        numbers.append(_number(name, k, item, place) if number is None else number)
     return numbers
+
+
+def _number(name: str, k: int, item: Any, place: Callable[[int], str] | None) -> int:
+    """The number of an item that is no symbol as it should be written."""
+    where = "" if place is None else f" for {place(k)}"
+    if isinstance(item, str | bytes):
+        text = item.decode("ascii", "replace") if isinstance(item, bytes) else item
+        number = _NUMBER_OF.get(text.strip().capitalize())
+        if number is None:
+            raise ValueError(f"{name}: expected a chemical symbol, found {text!r}{where}")
+        return number
+    message = f"{name}: expected a chemical symbol or a positive integer, found {item!r}{where}"
+    if not isinstance(item, int | np.integer) or isinstance(item, bool):
+        raise TypeError(message)
+    if item < 1:
+        raise ValueError(message)
+    return int(item)
 
 
 def species_numbers(species: Any) -> list[int]:

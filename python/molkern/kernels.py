@@ -6,10 +6,14 @@ Every function takes ``X`` of shape (n, n_features) and optionally ``Y`` of shap
 (m, n_features), float64 or float32, and returns (n, m) in the same type. With ``Y=None`` the
 result is exactly symmetric and each pair is computed once.
 
-Gaussian and Laplacian kernels and the distances are bitwise the same for any number of threads.
+Finite features give the right numbers whatever their size is: where squares or sums would leave
+the range of the type, features and widths are divided by a power of two first, which changes no
+digit. A result that the type cannot hold raises ValueError with the largest value. Gaussian and
+Laplacian kernels and the distances are bitwise the same for any number of threads.
+
 ``gaussian`` and ``laplacian`` take arrays on a CUDA device, too (torch, CuPy, JAX, or results of
 ``transform(..., device="cuda")``), and give the result there, in the same library; NaN and infinity
-are not looked for there.
+are not looked for there, nor are squares kept in range.
 
 ``linear`` and ``polynomial`` are products by NumPy's BLAS, whose rounding may depend on the number
 of threads: equal to about 1e-14 (float32: 1e-6) of the largest norm squared. ``n_threads`` governs
@@ -19,8 +23,6 @@ it keeps its own setting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -28,6 +30,8 @@ import numpy.typing as npt
 
 from molkern import _core
 from molkern import _kernel_inputs as inputs
+from molkern import _kernel_products as products
+from molkern import _kernel_scaling as scaling
 from molkern import _kernels_device as kernels_device
 from molkern import local_kernels as local
 from molkern._arrays import checked_out, checked_threads, require_bytes
@@ -106,11 +110,11 @@ def laplacian(
     if place := place_of(None, X=X, Y=Y):
         there: Matrix = kernels_device.gram(place, X, Y, sigma, n_copies, out, "laplacian")
         return there
-    x, y = inputs.rows(X, Y)
-    scales, single = inputs.scales(sigma, x.dtype, lambda s: 1.0 / s)
-    result, shaped = inputs.result(
-        out, x, y, n_copies, None if single else len(scales), "laplacian"
-    )
+    sides = inputs.rows(X, Y)
+    widths, single = inputs.widths(sigma)
+    n_sigma = None if single else len(widths)
+    result, shaped = inputs.result(out, sides, n_copies, n_sigma, "laplacian")
+    x, y, scales = scaling.for_laplacian(sides, widths, sigma)
     _core.pairwise(
         x, y, n_copies, "manhattan", "laplacian", scales, shaped, checked_threads(n_threads)
     )
@@ -135,6 +139,12 @@ def manhattan_distances(
     -------
     ndarray of shape (n, m)
 
+    Raises
+    ------
+    ValueError
+        As for :func:`laplacian`, and for distances that overflow their type; the message has the
+        largest value.
+
     Examples
     --------
     >>> import numpy as np
@@ -142,12 +152,7 @@ def manhattan_distances(
     array([[0., 3.],
            [3., 0.]])
     """
-    x, y = inputs.rows(X, Y)
-    result, shaped = inputs.result(out, x, y, 1, None, "manhattan_distances")
-    _core.pairwise(
-        x, y, 1, "manhattan", "none", np.ones(1, x.dtype), shaped, checked_threads(n_threads)
-    )
-    return result
+    return _distances("manhattan", inputs.rows(X, Y), out, n_threads)
 
 
 def gaussian(
@@ -200,11 +205,11 @@ def gaussian(
     if place := place_of(None, X=X, Y=Y):
         there: Matrix = kernels_device.gram(place, X, Y, sigma, n_copies, out, "gaussian")
         return there
-    x, y = inputs.rows(X, Y)
-    scales, single = inputs.scales(sigma, x.dtype, lambda s: 0.5 / s**2)
-    n_sigma = None if single else len(scales)
-    result, shaped = inputs.result(out, x, y, n_copies, n_sigma, "gaussian")
-    x, y = inputs.centred(x, y, n_copies)
+    sides = inputs.rows(X, Y)
+    widths, single = inputs.widths(sigma)
+    n_sigma = None if single else len(widths)
+    result, shaped = inputs.result(out, sides, n_copies, n_sigma, "gaussian")
+    x, y, scales = scaling.for_gaussian(sides, n_copies, widths)
     _core.pairwise(
         x, y, n_copies, "euclidean", "gaussian", scales, shaped, checked_threads(n_threads)
     )
@@ -231,6 +236,11 @@ def euclidean_distances(
         From products, as in :func:`gaussian`: distances below 1e-7 (float32: 2e-3) of the largest
         norm are not resolved. With ``Y=None`` the diagonal is exactly 0.
 
+    Raises
+    ------
+    ValueError
+        As for :func:`manhattan_distances`.
+
     Examples
     --------
     >>> import numpy as np
@@ -238,12 +248,18 @@ def euclidean_distances(
     array([[0., 5.],
            [5., 0.]])
     """
-    x, y = inputs.rows(X, Y)
-    result, shaped = inputs.result(out, x, y, 1, None, "euclidean_distances")
-    x, y = inputs.centred(x, y, 1)
-    _core.pairwise(
-        x, y, 1, "euclidean", "none", np.ones(1, x.dtype), shaped, checked_threads(n_threads)
-    )
+    return _distances("euclidean", inputs.rows(X, Y), out, n_threads)
+
+
+def _distances(
+    metric: str, sides: inputs.Sides, out: Matrix | None, n_threads: int | None
+) -> Matrix:
+    result, shaped = inputs.result(out, sides, 1, None, f"{metric}_distances")
+    prepare = scaling.for_manhattan if metric == "manhattan" else scaling.for_euclidean
+    x, y, exponent = prepare(sides)
+    unused = np.ones(1, x.dtype)
+    _core.pairwise(x, y, 1, metric, "none", unused, shaped, checked_threads(n_threads))
+    scaling.restore(result, exponent, sides, "distances")
     return result
 
 
@@ -283,9 +299,7 @@ def from_distances(
     if kernel not in ("gaussian", "laplacian"):
         raise ValueError(f'kernel: expected "gaussian" or "laplacian", found {kernel!r}')
     d = inputs.matrix("distances", distances)
-    scales, single = inputs.scales(
-        sigma, d.dtype, (lambda s: 1.0 / s) if kernel == "laplacian" else (lambda s: 0.5 / s**2)
-    )
+    widths, single = inputs.widths(sigma)
     if not single:
         raise ValueError("sigma: expected one width, found a sequence")
     if out is not None and out is not d and np.may_share_memory(out, d):
@@ -299,7 +313,9 @@ def from_distances(
         out = np.empty_like(d)
     else:
         checked_out(out, d.shape, d.dtype)
-    _core.from_distances(d, kernel, float(scales[0]), out, checked_threads(n_threads))
+    threads = checked_threads(n_threads)
+    d, scale = scaling.divided_distances(d, kernel == "gaussian", widths[0], out)
+    _core.from_distances(d, kernel, scale, out, threads)
     return out
 
 
@@ -321,17 +337,21 @@ def linear(
     -------
     ndarray of shape (n, m)
 
+    Raises
+    ------
+    ValueError
+        As for :func:`laplacian`, and for products that overflow their type; the message has the
+        largest value.
+
     Examples
     --------
     >>> import numpy as np
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
     array([[11.,  2.]])
     """
-    x, y = inputs.rows(X, Y)
-    result, _ = inputs.result(out, x, y, 1, None, "linear")
-    with _blas_threads(n_threads, x.shape[0] * result.shape[1] * x.shape[1]):
-        # NumPy recognises X X^T and computes one triangle.
-        np.dot(x, (x if y is None else y).T, out=result)
+    sides = inputs.rows(X, Y)
+    result, _ = inputs.result(out, sides, 1, None, "linear")
+    products.products(sides, result, n_threads)
     return result
 
 
@@ -360,6 +380,12 @@ def polynomial(
     -------
     ndarray of shape (n, m)
 
+    Raises
+    ------
+    ValueError
+        As for :func:`linear`; and for a degree below 1, a scale that is not positive, a negative
+        offset.
+
     Examples
     --------
     >>> import numpy as np
@@ -367,28 +393,8 @@ def polynomial(
     array([[144.]])
     """
     inputs.check_polynomial(degree, scale, offset)
-    result = linear(X, Y, out=out, n_threads=n_threads)
-    result *= result.dtype.type(scale)
-    result += result.dtype.type(offset)
-    base = result.copy() if degree > 2 else result
-    for _ in range(int(degree) - 1):
-        result *= base
+    sides = inputs.rows(X, Y)
+    result, _ = inputs.result(out, sides, 1, None, "polynomial")
+    products.products(sides, result, n_threads, float(scale))
+    products.raised(sides, result, float(scale), float(offset), int(degree))
     return result
-
-
-@contextmanager
-def _blas_threads(n_threads: int | None, work: float) -> Iterator[None]:
-    """Threads of the BLAS inside the block, restored after it.
-
-    Asking threadpoolctl takes about a millisecond: not for less than 1e7 multiply-adds.
-    """
-    if checked_threads(n_threads) is None or work < 1e7:
-        yield
-        return
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        yield
-        return
-    with threadpool_limits(n_threads, user_api="blas"):
-        yield

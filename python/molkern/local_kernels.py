@@ -33,8 +33,10 @@ from molkern._atom_features import (
     diagonal,
     gaussian_similarity,
     gram,
+    in_range,
     polynomial_similarity,
     positive_roots,
+    require_finite,
 )
 from molkern._device import place_of
 from molkern._kernel_inputs import Matrix, Sigma
@@ -161,7 +163,7 @@ def polynomial(
     ------
     ValueError, TypeError, MemoryError
         As for :func:`gaussian`; and for a degree below 1, a scale that is not positive, a negative
-        offset.
+        offset, or sums that overflow the type of ``X``, with the largest value.
 
     Examples
     --------
@@ -288,6 +290,9 @@ def _gram(
         checked_out(out, shape, x.X.dtype)
         if np.may_share_memory(out, x.X) or np.may_share_memory(out, columns.X):
             raise ValueError("out: shares memory with X or Y")
+    given = x, y, similarity
+    x, y, similarity = in_range(*given)
+    columns = x if y is None else y
     centres = centres_for(similarity, columns, n_threads)
     roots = None
     if normalize:
@@ -297,6 +302,7 @@ def _gram(
             of_y = positive_roots("structures_Y", diagonal(y, similarity, centres, n_threads))
         roots = of_x, of_y
     gram(x, y, similarity, centres, out.reshape(layers), roots=roots, n_threads=n_threads)
+    require_finite(out, *given)
     return out
 
 
@@ -306,6 +312,8 @@ def _diagonal(
     if place := place_of(None, X=X):
         there: Doubles = device.diagonal(place, X, structures, similarity)
         return there
-    x = atom_features("X", X, structures)
-    found = diagonal(x, similarity, centres_for(similarity, x, n_threads), n_threads)
+    given = atom_features("X", X, structures), None, similarity
+    x, _, scaled = in_range(*given)
+    found = diagonal(x, scaled, centres_for(scaled, x, n_threads), n_threads)
+    require_finite(found, *given)
     return found[0] if similarity.single else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from molkern._arrays import booleans, chosen_items, floats, integers
-from molkern._structure_checks import check_atoms, check_cells, first_bad_pair
+from molkern._arrays import booleans, chosen_items, floats, integers, joined_ranges, unmasked
+from molkern._structure_checks import (
+    atomic_numbers,
+    check_atoms,
+    check_cells,
+    check_masks,
+    first_bad_pair,
+    joined,
+    numbers_of_pairs,
+    place_of_atom,
+    shaped,
+)
 from molkern.elements import SYMBOLS, numbers_of, symbol_of
 
 __all__ = ["SYMBOLS", "Structures", "as_structures", "numbers_of", "symbol_of"]
@@ -25,8 +36,9 @@ class Structures:
 
     Parameters
     ----------
-    numbers : array_like of int, shape (n_atoms,)
-        Atomic numbers. Positive integers; above 118 they are the user's own labels.
+    numbers : array_like of int or str, shape (n_atoms,)
+        Atomic numbers: positive integers, above 118 the user's own labels; or chemical symbols, as
+        ``numbers_of`` takes them.
     positions : array_like of float, shape (n_atoms, 3)
         Cartesian positions in Å. Finite, and below 1e100.
     offsets : array_like of int, shape (n_structures + 1,)
@@ -48,10 +60,11 @@ class Structures:
     Raises
     ------
     ValueError
-        For a wrong shape, a position that is not finite, a number below 1, or offsets that do not
-        run from 0 to ``n_atoms``; the message names the structure.
+        For a wrong shape, a position that is not finite, a number below 1, an unknown symbol, a
+        masked value, or offsets that do not run from 0 to ``n_atoms``; the message names the
+        structure.
     TypeError
-        For numbers or offsets that are not integers.
+        For numbers that are neither integers nor symbols, or offsets that are not integers.
 
     Notes
     -----
@@ -79,10 +92,13 @@ class Structures:
         cells: npt.ArrayLike | None = None,
         pbc: npt.ArrayLike | None = None,
     ) -> None:
-        self.numbers: npt.NDArray[np.int32] = integers("numbers", numbers, np.int32)
-        self.positions: npt.NDArray[np.float64] = floats("positions", positions)
         self.offsets: npt.NDArray[np.int64] = integers("offsets", offsets, np.int64)
+        self.numbers: npt.NDArray[np.int32] = atomic_numbers(numbers, self.offsets)
+        positions = unmasked("positions", positions, partial(place_of_atom, offsets=self.offsets))
+        self.positions: npt.NDArray[np.float64] = floats("positions", positions)
         check_atoms(self.numbers, self.positions, self.offsets)
+        cells = unmasked("cells", cells, "structure {}".format)
+        pbc = unmasked("pbc", pbc, "structure {}".format)
         self.cells = None if cells is None else floats("cells", cells)
         self.pbc = None if pbc is None else booleans("pbc", pbc)
         check_cells(len(self), self.cells, self.pbc)
@@ -101,7 +117,7 @@ class Structures:
         Parameters
         ----------
         molecules : iterable of (numbers, positions)
-            Atomic numbers, shape (n,), and positions in Å, shape (n, 3).
+            Atomic numbers or chemical symbols, shape (n,), and positions in Å, shape (n, 3).
 
         Returns
         -------
@@ -112,29 +128,32 @@ class Structures:
         ValueError
             For shapes that do not match or values that are not allowed; names the structure.
         TypeError
-            For an item that is not a pair, or numbers that are not integers.
+            For an item that is not a pair, or numbers that are neither integers nor symbols.
+
+        Examples
+        --------
+        >>> water = (["O", "H", "H"], [[0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]])
+        >>> Structures.from_arrays([water])
+        Structures(n_structures=1, n_atoms=3, species=['H', 'O'])
         """
         pairs = list(molecules)
+        if not pairs:
+            return cls(np.empty(0, np.int32), np.empty((0, 3)), [0])
         try:
-            numbers = [np.asarray(z) for z, _ in pairs]
-            positions = [np.asarray(r, dtype=np.float64) for _, r in pairs]
+            given, places = zip(*pairs, strict=True)
         except (TypeError, ValueError) as error:
             raise first_bad_pair(pairs) from error
-        for k, (z, r) in enumerate(zip(numbers, positions, strict=True)):
-            if z.ndim != 1 or r.shape != (z.shape[0], 3):
-                if z.shape == (0,) and r.size == 0:
-                    positions[k] = np.empty((0, 3))
-                    continue
-                raise ValueError(
-                    f"structure {k}: expected numbers (n,) and positions (n, 3), "
-                    f"found {z.shape} and {r.shape}"
-                )
-        sizes = np.fromiter(map(len, numbers), np.int64, len(pairs))
+        check_masks(given, places)
+        try:
+            numbers = [np.asarray(z) for z in given]
+            positions = [np.asarray(r, dtype=np.float64) for r in places]
+        except (TypeError, ValueError) as error:
+            raise first_bad_pair(pairs) from error
+        sizes = [len(z) if z.ndim == 1 else -1 for z in numbers]
+        if [r.shape for r in positions] != [(n, 3) for n in sizes]:
+            positions = shaped(numbers, positions)
         offsets = np.concatenate(([0], np.cumsum(sizes)))
-        if not pairs:
-            return cls(np.empty(0, np.int32), np.empty((0, 3)), offsets)
-        kept = [z for z in numbers if len(z)] or [np.empty(0, np.int32)]
-        return cls(np.concatenate(kept), np.concatenate(positions), offsets)
+        return cls(numbers_of_pairs(numbers, given), np.concatenate(positions), offsets)
 
     @classmethod
     def from_ase(cls, frames: Any) -> Structures:
@@ -157,8 +176,8 @@ class Structures:
             if not atoms or isinstance(frame, Structures):  # a batch is not one molecule
                 raise TypeError(f"structure {k}: expected ase.Atoms, found {type(frame).__name__}")
         packed = cls.from_arrays((frame.numbers, frame.positions) for frame in frames)
-        cells = np.array([np.asarray(getattr(f, "cell", np.zeros((3, 3)))) for f in frames])
-        pbc = np.array([np.asarray(getattr(f, "pbc", np.zeros(3, bool))) for f in frames])
+        cells = joined("cells", [getattr(f, "cell", np.zeros((3, 3))) for f in frames])
+        pbc = joined("pbc", [getattr(f, "pbc", np.zeros(3, bool)) for f in frames])
         if cells.any() or pbc.any():
             packed.cells = floats("cells", cells)
             packed.pbc = booleans("pbc", pbc)
@@ -286,9 +305,7 @@ class Structures:
         else:
             sizes = self.sizes[chosen]
             offsets = np.concatenate(([0], np.cumsum(sizes)))
-            atoms = np.arange(offsets[-1]) + np.repeat(
-                self.offsets[:-1][chosen] - offsets[:-1], sizes
-            )
+            atoms = joined_ranges(self.offsets[:-1][chosen], sizes)
         return Structures._trusted(
             self.numbers[atoms],
             self.positions[atoms],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from molkern.structures import Structures, as_structures
@@ -61,7 +62,9 @@ class _Features(torch.autograd.Function):
         if there.is_cuda:
             result: torch.Tensor = representation.transform(structures, positions=there)
         else:
-            result = torch.from_numpy(representation.transform(_moved(structures, there)))
+            result = torch.from_numpy(
+                np.asarray(representation.transform(_moved(structures, there)))
+            )
         return result.to(positions.dtype)
 
     @staticmethod

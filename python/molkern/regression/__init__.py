@@ -1,5 +1,6 @@
 """Kernel ridge regression: baselines, choice of parameters, fit and prediction."""
 
+from molkern._features import Features
 from molkern.regression.baseline import BASELINES, Baseline, fit_baseline
 from molkern.regression.device import DeviceKernelRidge
 from molkern.regression.kernel_ridge import KernelRidge
@@ -13,6 +14,7 @@ __all__ = [
     "KERNELS",
     "Baseline",
     "DeviceKernelRidge",
+    "Features",
     "KernelRidge",
     "Similarity",
     "Tuned",

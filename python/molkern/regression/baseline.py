@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import unmasked
+
 __all__ = ["BASELINES", "Baseline", "check_baseline", "fit_baseline"]
 
 Floats = npt.NDArray[np.float64]
@@ -106,6 +108,7 @@ def fit_baseline(kind: str, y: Floats, counts: npt.NDArray[Any] | None = None) -
            [2.]])
     """
     check_baseline(kind)
+    unmasked("y", y)
     n_structures, n_targets = y.shape
     if kind == "none":
         return Baseline(kind, np.zeros((0, n_targets)))
@@ -121,6 +124,7 @@ def _checked_counts(counts: npt.NDArray[Any] | None, n_structures: int) -> Float
         raise ValueError(
             'baseline="elements" needs the counts of elements: give structures=, found None'
         )
+    unmasked("counts", counts)
     if counts.ndim != 2 or len(counts) != n_structures:
         raise ValueError(
             f"counts: expected shape ({n_structures}, n_species), found {counts.shape}"

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from molkern import kernels
+from molkern._arrays import unmasked
 from molkern._device import library_of, on_device, without_gradient
 from molkern._errors import NotFittedError
 from molkern._kernel_inputs import check_polynomial
@@ -185,6 +186,8 @@ class DeviceKernelRidge:
 
 def _library(name: str, array: Any) -> Any:
     """The module whose arrays these are, with NumPy's names."""
+    if isinstance(array, np.ndarray):
+        unmasked(name, array)
     library = library_of(array)
     if not library:
         raise TypeError(

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from molkern._atom_features import AtomFeatures, atom_features
+from molkern._atom_features import AtomFeatures
 from molkern._errors import NotFittedError
 from molkern._numbers import whole_number
 from molkern.regression.baseline import Baseline, check_baseline, fit_baseline
-from molkern.regression.inputs import grid, labels, require_finite, require_known
-from molkern.regression.linear import (
-    blas_threads,
-    predict_in_blocks,
-    real_array,
-    solve_with_larger_alpha,
+from molkern.regression.inputs import (
+    checked_features,
+    checked_structures,
+    grid,
+    labels,
+    require_known,
+    taken_apart,
 )
+from molkern.regression.linear import blas_threads, predict_in_blocks, solve_with_larger_alpha
+from molkern.regression.precomputed import Precomputed
+from molkern.regression.protocol import Regressor
 from molkern.regression.similarity import (
+    LOCAL_KERNELS,
     LOCAL_TUNING_ROWS,
     MAX_BYTES,
-    Features,
+    PRECOMPUTED,
+    Inputs,
     Similarity,
-    is_local,
+    check_model_kernel,
     kernel_matrix,
 )
 from molkern.regression.validation import DEFAULT_ALPHAS, Tuned, default_sigmas, tune
-from molkern.structures import as_structures
-
-if TYPE_CHECKING:
-    from molkern.structures import Structures
 
 __all__ = ["KernelRidge"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class KernelRidge:
+class KernelRidge(Regressor):
     r"""Kernel ridge regression.
 
     .. math:: f(x) = b(x) + \sum_i c_i k(x, x_i), \qquad (K + \alpha I)\, c = y - b
@@ -49,14 +50,17 @@ class KernelRidge:
 
     Parameters
     ----------
-    kernel : {"laplacian", "gaussian", "local.gaussian"}, default="laplacian"
+    kernel : {"laplacian", "gaussian", "local.gaussian", "precomputed"}, default="laplacian"
         :math:`e^{-\|x-x'\|_1/\sigma}`, :math:`e^{-\|x-x'\|^2/(2\sigma^2)}`, or the sum of the
         latter over pairs of atoms of equal element (`molkern.kernels.local.gaussian`): X then has
-        one row for each atom of ``structures``, float64 or float32.
+        one row for each atom of ``structures``, float64 or float32. ``"precomputed"``: X is the
+        kernel matrix, of the training structures in `fit`, and in `predict` with a row for each
+        new structure and a column for each training structure.
     sigma : float, sequence of float, or None, default=None
         Width, > 0, in the unit of the features. A sequence is a grid from which cross-validation
         chooses; None: powers of two from 1/8 to 512 times the median distance. For a local kernel
-        the choice of ``sigma``, and of ``alpha`` with it, is made on 1000 structures at most.
+        the choice of ``sigma``, and of ``alpha`` with it, is made on 1000 structures at most. None
+        for a precomputed kernel.
     alpha : float, sequence of float, or None, default=None
         Added to the diagonal, >= 0. A sequence is a grid; None: `DEFAULT_ALPHAS`, 1e-12 to 1.
     baseline : {"none", "mean", "elements"}, default="none"
@@ -75,15 +79,18 @@ class KernelRidge:
     Attributes
     ----------
     sigma_, alpha_ : float
-        The values in use. Where ``alpha`` was chosen from a grid and the whole training set needs
-        more for a positive definite matrix, ``alpha_`` is the next larger value that works.
+        The values in use; ``sigma_`` is None for a precomputed kernel. Where ``alpha`` was chosen
+        from a grid and the whole training set needs more for a positive definite matrix, ``alpha_``
+        is the next larger value that works.
     dual_coef_ : ndarray of float64, shape (n,) or (n, n_targets)
     baseline_ : Baseline
     X_fit_ : ndarray, shape (n, n_features_in_), or (n_atoms, n_features_in_) for a local kernel
+        None for a precomputed kernel, which is not kept.
     species_ : ndarray of int32, or None
         Elements of the training set, for ``baseline="elements"``.
     cv_results_ : dict of ndarray, or None
-        ``n_train``, ``sigma``, ``alpha``, ``score``: every point that was tried.
+        ``n_train``, ``sigma``, ``alpha``, ``score``: every point that was tried. ``sigma`` is NaN
+        for a precomputed kernel.
     n_features_in_ : int
 
     Notes
@@ -95,6 +102,12 @@ class KernelRidge:
     is that of `molkern.regression.tune`. The solve goes through a BLAS: results agree to rounding,
     not bitwise, between numbers of threads.
 
+    Model selection of scikit-learn divides X and y, but not ``structures``. Where a local kernel or
+    ``baseline="elements"`` needs them, give `Features` as X, which has both; a representation with
+    ``set_output(transform="features")`` passes them on in a pipeline. With metadata routing enabled
+    ``fit``, ``predict`` and ``score`` also ask for ``structures``, but ``cross_val_predict``,
+    ``GridSearchCV.predict`` and scorers other than the default give none to ``predict``.
+
     Examples
     --------
     >>> import numpy as np
@@ -102,9 +115,17 @@ class KernelRidge:
     >>> model = KernelRidge(kernel="gaussian", sigma=1.0, alpha=1e-8).fit(X, np.sin(X[:, 0]))
     >>> model.predict([[1.5]]).round(3), np.sin(1.5).round(3)
     (array([0.997]), np.float64(0.997))
-    """
 
-    _estimator_type = "regressor"
+    >>> import molkern as mk
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> chains = [([1] * n, [[0.0, 0.0, 0.8 * k] for k in range(n)]) for n in range(1, 13)]
+    >>> y = np.arange(12.0)
+    >>> acsf = mk.ACSF(r_cut=3.0, g2=[(1.0, 1.0)]).set_output(transform="features")
+    >>> model = KernelRidge(kernel="local.gaussian", sigma=1.0, alpha=1e-6)
+    >>> bool(cross_val_score(make_pipeline(acsf, model), chains, y, cv=3).min() > 0.9)
+    True
+    """
 
     def __init__(
         self,
@@ -133,6 +154,7 @@ class KernelRidge:
         Parameters
         ----------
         X : array_like of float, shape (n, n_copies * n_features), or (n_atoms, n_features)
+            Or `Features`, then without ``structures``. A precomputed kernel has the shape (n, n).
         y : array_like of float, shape (n,) or (n, n_targets)
             Finite. All targets share ``sigma``, ``alpha`` and one factorisation.
         structures : Structures, list of ase.Atoms or of (numbers, positions), optional
@@ -146,14 +168,17 @@ class KernelRidge:
         Raises
         ------
         ValueError
-            For no structures, a wrong shape, a value that is not finite, a parameter out of range,
-            n < cv where a parameter is open, or a matrix that is not positive definite.
+            For no structures, a wrong shape, a value that is not finite or masked, a parameter out
+            of range, n < cv where a parameter is open, a precomputed matrix that is not symmetric,
+            or a matrix that is not positive definite.
         TypeError
             For X or y that hold no real numbers, or ``cv`` that is no integer.
         """
         check_baseline(self.baseline)
-        sigmas = grid("sigma", self.sigma, positive=True)
+        check_model_kernel(self.kernel)
+        sigmas = self._sigmas()
         alphas = grid("alpha", self.alpha, positive=False) or DEFAULT_ALPHAS
+        X, structures = taken_apart(X, structures, self.kernel)
         features = self._features(X, structures, "fit")
         n = len(features)
         if n == 0:
@@ -167,13 +192,7 @@ class KernelRidge:
         order = np.arange(n)
         if searching:
             order = np.random.default_rng(self.random_state).permutation(n)
-        similarity = Similarity(
-            features[order] if searching else features,
-            kernel=self.kernel,
-            n_copies=self.n_copies,
-            n_threads=self.n_threads,
-            max_bytes=MAX_BYTES if searching else 0,
-        )
+        similarity = self._similarity(features, order if searching else None)
         ordered_counts = None if counts is None else counts[order]
         with blas_threads(self.n_threads, rows=n):
             sigma, alpha = self._choose(similarity, targets[order], sigmas, alphas, ordered_counts)
@@ -189,11 +208,26 @@ class KernelRidge:
         self._set_solution(features, dual[:, 0] if np.ndim(y) == 1 else dual, sigma)
         return self
 
-    def _set_solution(self, features: Features, dual: Floats, sigma: float) -> None:
-        self._training = features
-        self.X_fit_ = _matrix(features)
-        self.n_features_in_ = self.X_fit_.shape[1]
-        self.dual_coef_, self.sigma_ = dual, sigma
+    def _similarity(
+        self, features: Inputs, order: npt.NDArray[np.int64] | None
+    ) -> Similarity | Precomputed:
+        """Kernel matrices of the training structures, in an order of them."""
+        if self._is_pairwise():
+            return Precomputed(_matrix(features), order)
+        return Similarity(
+            features if order is None else features[order],
+            kernel=self.kernel,
+            n_copies=self.n_copies,
+            n_threads=self.n_threads,
+            max_bytes=0 if order is None else MAX_BYTES,
+        )
+
+    def _set_solution(self, features: Inputs, dual: Floats, sigma: float) -> None:
+        given = self._is_pairwise()
+        self._training = None if given else features
+        self.X_fit_ = None if given else _matrix(features)
+        self.n_features_in_ = _matrix(features).shape[1]
+        self.dual_coef_, self.sigma_ = dual, None if given else sigma
 
     def predict(self, X: npt.ArrayLike, structures: Any = None) -> Floats:
         """Predictions, computed in blocks of rows.
@@ -201,6 +235,7 @@ class KernelRidge:
         Parameters
         ----------
         X : array_like of float, shape (m, n_features_in_), or (n_atoms, n_features_in_)
+            Or `Features`, then without ``structures``.
         structures : Structures, list of ase.Atoms or of (numbers, positions), optional
             The m structures; needed for ``baseline="elements"``
             and local kernels.
@@ -221,15 +256,19 @@ class KernelRidge:
     def _predicted(self, X: npt.ArrayLike, structures: Any, method: str) -> Floats:
         if not hasattr(self, "dual_coef_"):
             raise NotFittedError("KernelRidge is not fitted: call fit first")
+        X, structures = taken_apart(X, structures, self.kernel)
         features = self._features(X, structures, method)
         n_features = _matrix(features).shape[1]
         if n_features != self.n_features_in_:
+            what = "columns, one for each training structure" if self._is_pairwise() else "features"
             raise ValueError(
-                f"X: expected {self.n_features_in_} features as in fit, found {n_features}"
+                f"X: expected {self.n_features_in_} {what} as in fit, found {n_features}"
             )
         counts = self._counts(structures, len(features), method)
 
         def cross(rows: slice) -> Floats:
+            if self._is_pairwise():
+                return _matrix(features)[rows]
             return kernel_matrix(
                 features[rows],
                 self._training,
@@ -239,7 +278,7 @@ class KernelRidge:
                 n_threads=self.n_threads,
             )
 
-        dual = self.dual_coef_.reshape(len(self._training), -1)
+        dual = self.dual_coef_.reshape(len(self.dual_coef_), -1)
         with blas_threads(self.n_threads):
             result = predict_in_blocks(cross, len(features), dual)
         result += self.baseline_.predict(len(features), counts)
@@ -258,58 +297,33 @@ class KernelRidge:
         safe = np.where(spread > 0, spread, 1.0)
         return float(np.where(spread > 0, 1 - residual / safe, constant).mean())
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters by name, as given to the constructor."""
-        return {name: getattr(self, name) for name in _parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name.
-
-        Raises
-        ------
-        ValueError
-            For an unknown name.
-        """
-        for name, value in params.items():
-            if name not in _parameter_names():
-                raise ValueError(
-                    f"KernelRidge has no parameter {name!r}: expected {_parameter_names()}"
-                )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(KernelRidge.__init__).parameters
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name].default
-        ]
-        return f"KernelRidge({', '.join(changed)})"
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "dual_coef_")
-
-    def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import RegressorTags, Tags, TargetTags  # Only scikit-learn calls this.
-
-        return Tags(
-            estimator_type="regressor",
-            target_tags=TargetTags(required=True, multi_output=True),
-            regressor_tags=RegressorTags(),
-        )
+    def _is_pairwise(self) -> bool:
+        return self.kernel == PRECOMPUTED
 
     def _check_folds(self, n: int) -> None:
-        most = min(n, LOCAL_TUNING_ROWS) if is_local(self.kernel) else n
+        most = min(n, LOCAL_TUNING_ROWS) if self.kernel in LOCAL_KERNELS else n
         if whole_number("cv", self.cv, 2) > most:
+            names, given = "sigma and alpha", "both as numbers"
+            if self._is_pairwise():
+                names, given = "alpha", "it as a number"
             raise ValueError(
-                f"cv: choosing sigma and alpha in {self.cv} folds needs as many structures, found "
-                f"{most}; or give both as numbers"
+                f"cv: choosing {names} in {self.cv} folds needs as many structures, found "
+                f"{most}; or give {given}"
             )
+
+    def _sigmas(self) -> tuple[float, ...] | None:
+        if not self._is_pairwise():
+            return grid("sigma", self.sigma, positive=True)
+        if self.sigma is not None:
+            raise ValueError(
+                'sigma: expected None with kernel="precomputed", whose width is in its matrix, '
+                f"found {self.sigma!r}"
+            )
+        return (float("nan"),)
 
     def _choose(
         self,
-        similarity: Similarity,
+        similarity: Similarity | Precomputed,
         y: Floats,
         sigmas: Sequence[float] | None,
         alphas: Sequence[float],
@@ -320,7 +334,7 @@ class KernelRidge:
         if sigmas is not None and len(sigmas) == len(alphas) == 1:
             return sigmas[0], alphas[0]
         rows = np.arange(len(y))
-        if is_local(self.kernel) and (sigmas is None or len(sigmas) > 1):
+        if self.kernel in LOCAL_KERNELS and (sigmas is None or len(sigmas) > 1):
             rows = rows[:LOCAL_TUNING_ROWS]
         if sigmas is None:
             sigmas = default_sigmas(similarity.median_distance(rows))
@@ -338,40 +352,24 @@ class KernelRidge:
             return tuned.sigma_larger, tuned.alpha_larger
         return tuned.sigma, tuned.alpha
 
-    def _features(self, X: npt.ArrayLike, structures: Any, method: str) -> Features:
-        if is_local(self.kernel):
-            if structures is None:
-                raise ValueError(f'kernel="{self.kernel}": {method} needs structures=, found None')
-            if self.n_copies != 1:
-                raise ValueError(
-                    f'n_copies: expected 1 with kernel="{self.kernel}", found {self.n_copies!r}'
-                )
-            atoms = atom_features("X", X, structures)
-            if method == "fit":
-                return atoms.with_centres(self.n_threads)
-            if atoms.X.dtype != self.X_fit_.dtype:
-                raise TypeError(f"X: expected {self.X_fit_.dtype} as in fit, found {atoms.X.dtype}")
-            return atoms
-        features = real_array("X", X)
-        if features.ndim != 2:
-            raise ValueError(f"X: expected shape (n, n_features), found {features.shape}")
-        whole_number("n_copies", self.n_copies, 1)
-        if features.shape[1] % self.n_copies:
-            raise ValueError(
-                f"X: expected a multiple of n_copies={self.n_copies} columns, "
-                f"found {features.shape[1]}"
-            )
-        require_finite("X", features)
+    def _features(self, X: Any, structures: Any, method: str) -> Inputs:
+        features = checked_features(
+            X, structures, kernel=self.kernel, n_copies=self.n_copies, method=method
+        )
+        if not isinstance(features, AtomFeatures):
+            return features
+        if method == "fit":
+            return features.with_centres(self.n_threads)
+        assert self._training is not None
+        fitted = _matrix(self._training)
+        if features.X.dtype != fitted.dtype:
+            raise TypeError(f"X: expected {fitted.dtype} as in fit, found {features.X.dtype}")
         return features
 
     def _counts(self, structures: Any, n: int, method: str) -> npt.NDArray[Any] | None:
         if self.baseline != "elements":
             return None
-        if structures is None:
-            raise ValueError(f'baseline="elements": {method} needs structures=, found None')
-        batch: Structures = as_structures(structures)
-        if len(batch) != n:
-            raise ValueError(f"structures: expected {n} as rows of X, found {len(batch)}")
+        batch = checked_structures(structures, n, method)
         if method == "fit":
             self.species_ = batch.species
         else:
@@ -380,11 +378,7 @@ class KernelRidge:
         return counts
 
 
-def _parameter_names() -> list[str]:
-    return [name for name in inspect.signature(KernelRidge.__init__).parameters if name != "self"]
-
-
-def _matrix(features: Features) -> npt.NDArray[Any]:
+def _matrix(features: Inputs) -> npt.NDArray[Any]:
     return features.X if isinstance(features, AtomFeatures) else features
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
+from molkern._arrays import unmasked
 from molkern.structures import Structures
 
 __all__ = [
@@ -91,6 +92,8 @@ def solve(gram: Floats, y: Floats, alpha: float) -> Floats:
     array([[1.],
            [2.]])
     """
+    unmasked("gram", gram)
+    unmasked("y", y)
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or len(gram) != len(y):
         raise ValueError(f"gram: expected shape ({len(y)}, {len(y)}), found {gram.shape}")
     gram[np.diag_indices_from(gram)] += alpha
@@ -166,6 +169,7 @@ def predict_in_blocks(
     -------
     ndarray of float64, shape (n_rows, n_targets)
     """
+    unmasked("coefficients", coefficients)
     out = np.empty((n_rows, coefficients.shape[1]))
     for rows in row_blocks(n_rows, 8 * len(coefficients)):
         out[rows] = cross(rows) @ coefficients
@@ -180,7 +184,7 @@ def real_array(name: str, values: Any) -> Floats:
     TypeError
         For `Structures`, and for what holds no real numbers.
     ValueError
-        For rows of different shapes.
+        For rows of different shapes, or masked values.
 
     Examples
     --------
@@ -190,6 +194,7 @@ def real_array(name: str, values: Any) -> Floats:
     if isinstance(values, Structures):
         words = {"X": "features, e.g. BagOfBonds().fit_transform(structures)"}
         raise TypeError(f"{name}: expected {words.get(name, 'labels')}, found Structures")
+    values = unmasked(name, values)
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -16,8 +16,10 @@ from molkern.regression.validation import Gram
 __all__ = [
     "KERNELS",
     "LOCAL_KERNELS",
+    "PRECOMPUTED",
     "Similarity",
     "check_kernel",
+    "check_model_kernel",
     "distances",
     "is_local",
     "kernel_matrix",
@@ -25,10 +27,12 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-Features = Floats | AtomFeatures
+Inputs = Floats | AtomFeatures
 
 LOCAL_KERNELS = ("local.gaussian",)
 KERNELS = ("gaussian", "laplacian", *LOCAL_KERNELS)
+# The kernel of a model whose matrix the user computes.
+PRECOMPUTED = "precomputed"
 MAX_BYTES = 2 * 2**30
 MEDIAN_ROWS = 500
 MEDIAN_ATOMS = 1000
@@ -52,6 +56,24 @@ def check_kernel(kernel: str) -> str:
     """
     if kernel not in KERNELS:
         raise ValueError(f"kernel: expected one of {KERNELS}, found {kernel!r}")
+    return kernel
+
+
+def check_model_kernel(kernel: str) -> str:
+    """Return ``kernel`` when it is one of `KERNELS`, or ``"precomputed"``.
+
+    Raises
+    ------
+    ValueError
+        For any other value.
+
+    Examples
+    --------
+    >>> check_model_kernel("precomputed")
+    'precomputed'
+    """
+    if kernel not in (*KERNELS, PRECOMPUTED):
+        raise ValueError(f"kernel: expected one of {(*KERNELS, PRECOMPUTED)}, found {kernel!r}")
     return kernel
 
 
@@ -93,8 +115,8 @@ def distances(
 
 
 def kernel_matrix(
-    X: Features,
-    Y: Features | None = None,
+    X: Inputs,
+    Y: Inputs | None = None,
     *,
     kernel: str,
     sigma: Any,
@@ -122,6 +144,7 @@ def _local_matrix(
     X: AtomFeatures, Y: AtomFeatures | None, sigma: Any, n_threads: int | None
 ) -> Floats:
     similarity = _atom_features.gaussian_similarity(sigma)
+    X, Y, similarity = _atom_features.in_range(X, Y, similarity)
     columns = X if Y is None else Y
     shape = (len(similarity.scales), len(X), len(columns))
     require_bytes(shape, np.float64, "local.gaussian")
@@ -155,7 +178,7 @@ class Similarity:
 
     def __init__(
         self,
-        X: Features,
+        X: Inputs,
         *,
         kernel: str,
         n_copies: int = 1,
@@ -233,7 +256,7 @@ class Similarity:
             n_features = self._matrix.shape[1] // self.n_copies
             first = np.ascontiguousarray(self._matrix[rows, :n_features])
             block = distances(first, kernel=self.kernel, n_threads=self.n_threads)
-        return float(np.median(block[np.triu_indices(len(rows), 1)]))
+        return _median(block[np.triu_indices(len(rows), 1)])
 
     def gram(self, rows: Rows, sigma: float) -> Floats:
         """Kernel matrix among these rows, shape (n_rows, n_rows); the caller may overwrite it."""
@@ -303,7 +326,7 @@ class Similarity:
         )
         return result
 
-    def _direct(self, X: Features, Y: Features | None, sigma: Any) -> Floats:
+    def _direct(self, X: Inputs, Y: Inputs | None, sigma: Any) -> Floats:
         return kernel_matrix(
             X, Y, kernel=self.kernel, sigma=sigma, n_copies=self.n_copies, n_threads=self.n_threads
         )
@@ -322,4 +345,11 @@ def _median_between_atoms(features: AtomFeatures, n_threads: int | None) -> floa
         block = kernels.euclidean_distances(rows, n_threads=n_threads)
         found.append(block[np.triu_indices(len(rows), 1)])
     pairs = np.concatenate(found)
-    return float(np.median(pairs)) if len(pairs) else float("nan")
+    return _median(pairs) if len(pairs) else float("nan")
+
+
+def _median(distances: Floats) -> float:
+    with np.errstate(over="ignore"):
+        median = float(np.median(distances))
+    # Of an even number it is the mean of two, whose sum may overflow.
+    return median if np.isfinite(median) else 2 * float(np.median(0.5 * distances))

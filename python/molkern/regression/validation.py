@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import unmasked
 from molkern.regression.baseline import fit_baseline
 from molkern.regression.linear import blas_threads, solve
 
@@ -71,8 +72,8 @@ class Tuned:
 def default_sigmas(median_distance: float) -> tuple[float, ...]:
     """Powers of two around the median distance, from 1/8 to 512 times it.
 
-    Whole powers of two, so that training sets of one data set share their values. A median that
-    is zero or not finite (duplicates only, one structure) counts as 1.
+    Whole powers of two, so that training sets of one data set share their values, from 2^-1022 to
+    2^1023. A median that is zero or not finite (duplicates only, one structure) counts as 1.
 
     Examples
     --------
@@ -81,6 +82,7 @@ def default_sigmas(median_distance: float) -> tuple[float, ...]:
     """
     usable = np.isfinite(median_distance) and median_distance > 0
     middle = round(float(np.log2(median_distance))) if usable else 0
+    middle = min(max(middle, -1019), 1014)  # so that all of them are normal numbers
     return tuple(2.0**k for k in range(middle - 3, middle + 10))
 
 
@@ -232,6 +234,8 @@ class _Search:
         baseline: str,
         counts: npt.NDArray[Any] | None,
     ) -> None:
+        unmasked("y", y)
+        unmasked("counts", counts)
         self.gram, self.y, self.cv = gram, y, cv
         self.sigmas, self.alphas = tuple(sigmas), tuple(alphas)
         self.baseline, self.counts = baseline, counts

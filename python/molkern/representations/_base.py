@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from molkern._arrays import checked_threads
 from molkern._errors import NotFittedError
+from molkern.representations._output import checked_output
 from molkern.structures import Structures, as_structures
 
 # CODATA 2022, Å.
@@ -47,6 +48,52 @@ class Representation(ABC):
         """``fit`` to the structures, then ``transform`` them."""
         batch = as_structures(structures)
         return self.fit(batch).transform(batch, out=out)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Set what ``transform`` and ``fit_transform`` return, as in scikit-learn.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars", "features"}, optional
+            - ``"default"``: an ndarray.
+            - ``"pandas"``, ``"polars"``: a DataFrame with the columns ``get_feature_names_out()``
+              and rows that are counted from 0. That library must be installed.
+            - ``"features"``: `molkern.regression.Features`, which keep the structures with their
+              features. In a pipeline, ``KernelRidge`` then finds the structures that local kernels
+              and ``baseline="elements"`` need.
+
+            None: no change.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For another value.
+
+        Notes
+        -----
+        Where it was never called, ``sklearn.set_config(transform_output=...)`` applies. ``clone``
+        and pickling keep the setting. With ``out=``, ``transform`` fills that array and returns it
+        in the container. Results on a device stay arrays.
+
+        Examples
+        --------
+        >>> import molkern as mk
+        >>> hydrogen = ([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.529177210544]])
+        >>> mk.BagOfBonds().set_output(transform="pandas").fit_transform([hydrogen]).round(9)
+           H[0]  H[1]  H-H[0]
+        0   0.5   0.5     1.0
+        >>> soap = mk.SOAP(r_cut=3.0, n_max=2, l_max=1).set_output(transform="features")
+        >>> soap.fit_transform([hydrogen])
+        Features(n_structures=1, rows='atoms', n_features=6)
+        """
+        if transform is not None:
+            # The attribute that scikit-learn's clone copies.
+            self._sklearn_output_config = {"transform": checked_output(transform)}
+        return self
 
     @property
     def n_features_out_(self) -> int:

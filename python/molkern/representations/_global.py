@@ -21,6 +21,7 @@ from molkern._device import (
 )
 from molkern.representations._base import Representation, real_type
 from molkern.representations._jacobian import Jacobian
+from molkern.representations._output import contained, output_of
 from molkern.structures import Structures, as_structures
 
 __all__ = ["GlobalRepresentation"]
@@ -85,6 +86,7 @@ class GlobalRepresentation(Representation):
         -------
         ndarray of shape (n_structures, n_features_out_)
             In the order of ``get_feature_names_out()``; unit as the class states. ``out`` if given.
+            With `set_output` a DataFrame or ``Features`` of them.
             On a device an array of the library of ``positions``; without them one that
             ``torch.from_dlpack`` takes, and the like, and that has ``to_numpy()``.
 
@@ -105,6 +107,7 @@ class GlobalRepresentation(Representation):
         if place is not None and positions is not None:
             raise ValueError("out: expected None with positions on a device, found an array")
         require_none(positions)
+        output = output_of(self)
         shape = (len(batch), self.n_features_out_)
         dtype = real_type(self.dtype)
         if out is None:
@@ -118,7 +121,7 @@ class GlobalRepresentation(Representation):
                 place, batch, out, lambda part: self._piece(place, part), per_atom=False
             )
         self._compute(batch, out)
-        return out
+        return contained(self, output, out, batch, "structures")
 
     def _piece(self, place: Place, batch: Structures) -> Any:
         return self._compute_on_device(batch, place, positions_on(place, batch, None))

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern._arrays import checked_out, require_bytes, single_or_double
+from molkern._arrays import checked_out, require_bytes, single_or_double, unmasked
 from molkern._device import Place, in_pieces
 from molkern._device_structures import kept
 from molkern.elements import species_numbers, symbol_of
 from molkern.representations._base import Representation, real_type, require_atoms
 from molkern.representations._jacobian import Layout
 from molkern.representations._local_device import check, gradient_on, place_for, values_on
+from molkern.representations._output import contained, output_of
 from molkern.structures import Structures, as_structures
 
 __all__ = ["LocalRepresentation"]
@@ -126,6 +127,7 @@ class LocalRepresentation(Representation):
         ndarray, shape (n_centers, n_features) or with an average (n_structures, n_features)
             On a device an array of the library of ``positions``; without them one that
             ``torch.from_dlpack`` takes, and the like, and that has ``to_numpy()``.
+            With `set_output` a DataFrame or ``Features`` of them, if computed on the host.
 
         Raises
         ------
@@ -148,6 +150,12 @@ class LocalRepresentation(Representation):
                 "out: expected None with positions on a device, or with centers there; found an "
                 "array"
             )
+        output = output_of(self)
+        if output == "features" and rows is not None and self.average is None:
+            raise ValueError(
+                'centers: expected None with set_output(transform="features"), which needs all '
+                "atoms, found a list of rows"
+            )
         shape = (self._n_rows(batch, rows), self.n_features_out_)
         warm = out is not None
         if out is None:
@@ -167,7 +175,8 @@ class LocalRepresentation(Representation):
         _core.local_values(
             self._kernel, *_arrays(batch), rows, self._average_name(), out, warm, self.n_threads
         )
-        return out
+        kind = "atoms" if self.average is None else "structures"
+        return contained(self, output, out, batch, kind)
 
     def _values_on(
         self, place: Place, batch: Structures, positions: Any, rows: npt.NDArray[np.int64] | None
@@ -371,7 +380,7 @@ def _require_bool(name: str, value: Any) -> None:
 def _rows(centers: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
     if centers is None:
         return None
-    rows = np.asarray(centers)
+    rows = np.asarray(unmasked("centers", centers))
     if rows.shape == (0,):
         return np.empty(0, np.int64)  # no type tells that a list without elements is one of rows
     if rows.ndim != 1 or rows.dtype.kind not in "iu":

@@ -119,7 +119,12 @@ def checked_species_weights(
             raise ValueError(
                 f"species_weighting: expected finite numbers, found {weight!r} for {name!r}"
             )
-        of_number[numbers_of([name])[0]] = value
+        number = numbers_of([name])[0]
+        if number in of_number:
+            raise ValueError(
+                f"species_weighting: expected one weight for {symbol_of(number)}, found several"
+            )
+        of_number[number] = value
     missing = [symbol_of(number) for number in species.tolist() if number not in of_number]
     if missing:
         raise ValueError(f"species_weighting: expected a weight of {', '.join(missing)}")
