@@ -103,6 +103,16 @@ class TestDataset:
         with pytest.raises(TypeError, match="structures: expected Structures, found list"):
             make_dataset(structures=[WATER, WATER])
 
+    def test_masked_labels_raise(self):
+        forces = make_dataset().targets["forces"]
+        masked = np.ma.array([1.0, 1e20, 3.0, 4.0], mask=[0, 1, 0, 0])
+        for energy in (masked, list(masked)):
+            with pytest.raises(ValueError, match=r"targets: 'energy': .* masked .* in row 1"):
+                make_dataset(targets={"energy": energy, "forces": forces})
+        whole = np.ma.array([1.0, 2.0, 3.0, 4.0])
+        made = make_dataset(targets={"energy": whole, "forces": forces})
+        assert type(made.targets["energy"]) is np.ndarray
+
     def test_target_without_unit_raises(self):
         with pytest.raises(ValueError, match="no unit for target 'forces'"):
             make_dataset(units={"energy": "eV"})

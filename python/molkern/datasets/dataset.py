@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import joined_ranges, unmasked
 from molkern.datasets.extensivity import Extensivity, extensivity
 from molkern.datasets.names import is_energy_name
 from molkern.structures import Structures
@@ -231,6 +232,7 @@ class Dataset:
 
 def _numbers(name: str, values: Any) -> npt.NDArray[np.float64]:
     """A target as an array; the same array if it is one of float64."""
+    values = unmasked(f"targets: {name!r}", values)
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -243,8 +245,4 @@ def _numbers(name: str, values: Any) -> npt.NDArray[np.float64]:
 
 def _atoms(structures: Structures, chosen: Index) -> Index:
     """Rows of the atoms of the chosen structures, in the order of the packed subset."""
-    sizes = structures.sizes[chosen]
-    ends = np.cumsum(sizes)
-    shift = np.repeat(structures.offsets[:-1][chosen] - (ends - sizes), sizes)
-    rows: Index = np.arange(int(sizes.sum())) + shift
-    return rows
+    return joined_ranges(structures.offsets[:-1][chosen], structures.sizes[chosen])

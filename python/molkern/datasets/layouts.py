@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from molkern._arrays import joined_ranges
 from molkern.datasets.contents import Column, Contents, Stated
 from molkern.datasets.names import (
     CELLS,
@@ -199,10 +200,7 @@ def _of_conformers(arrays: Mapping[str, Header], lower: Mapping[str, str]) -> Ar
         raise ValueError(f"mol_index: {molecule.max()} for {len(first) - 1} molecules")
     if not len(first) or first[0] != 0 or first[-1] != len(each) or (np.diff(first) < 0).any():
         raise ValueError(f"mol_offsets: expected to rise from 0 to {len(each)}")
-    sizes = np.diff(first)[molecule]
-    ends = np.cumsum(sizes)
-    rows = np.arange(int(sizes.sum())) + np.repeat(first[molecule] - (ends - sizes), sizes)
-    numbers: Array = each[rows]
+    numbers: Array = each[joined_ranges(first[molecule], np.diff(first)[molecule])]
     return numbers
 
 
