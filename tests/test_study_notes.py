@@ -38,6 +38,7 @@ def test_errors_of_rounding_are_noted():
 
 def test_widths_at_the_end_of_their_grid_are_noted(monkeypatch):
     data, options = chains(), {"kernels": ["gaussian"], "sizes": [20, 40], "seeds": [0]}
+    options["baseline"] = "mean"
     names = ["bag_of_bonds", "coulomb_matrix"]
     for grid, which in (((1e4, 1e5), "smallest"), ((1e-2, 1e-1), "largest")):
         monkeypatch.setattr("molkern.study.tasks.default_sigmas", lambda _, grid=grid: grid)
