@@ -66,18 +66,19 @@ def notes_on_unseen(plan: Plan) -> list[str]:
 
 
 def _note(plan: Plan, name: str, elements: dict[int, list[tuple[int, int]]]) -> str:
-    species = plan.data.structures.species
+    """Words for each element: of rows (training-set size, number of test structures)."""
+    species, n_runs = plan.data.structures.species, len(plan.splits)
     words = []
     for column, rows in sorted(elements.items()):
         sizes = [n for n, _ in rows]
-        runs = ", ".join(f"{sizes.count(n)} at N = {n}" for n in sorted(set(sizes)))
-        counts = {count for _, count in rows}
-        few = str(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        words.append(f"{symbol_of(int(species[column]))} in {few} test structures (runs: {runs})")
-    where = f" of {name}" if name else ""
+        each = (f"{sizes.count(n)} of {n_runs} runs at N = {n}" for n in sorted(set(sizes)))
+        counts = [count for _, count in rows]
+        low, high = min(counts), max(counts)
+        few = f"{high}" if low == high else f"{low} to {high}"
+        of_test = f"{few} test structure{'' if high == 1 else 's'}"
+        words.append(f"{symbol_of(int(species[column]))}, in {of_test} ({', '.join(each)})")
     return (
-        f"elements{where} that the training set lacks, of {len(plan.splits)} runs for each size: "
-        f"{'; '.join(words)}. An error for an element that a model never saw says nothing about "
-        "the model: averages, slopes and the recommendation leave these runs out where there are "
-        "others"
+        f"training sets lack elements of {name or 'their test sets'}: {'; '.join(words)}. The "
+        "error for an element that a model never saw says nothing about the model: means, slopes "
+        "and the recommendation leave these runs out where there are others"
     )
