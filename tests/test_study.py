@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import molkern as mk
-from molkern.datasets import Dataset
 from molkern.regression import (
     DEFAULT_ALPHAS,
     KernelRidge,

@@ -32,7 +32,7 @@ def test_a_sum_over_atoms_gets_elements_whatever_its_name(name, unit):
     assert set(result.frame["baseline"]) == {"elements"}
     np.testing.assert_array_equal(result.frame["mae"], known.frame["mae"])
     (note,) = [note for note in result.notes if note.startswith("baseline")]
-    assert note.startswith(f"baseline elements for {name} (")
+    assert note.startswith(f"baseline elements for {name}: ")
     assert "elements explain" in note
     assert result.metadata["baseline_reason"] == note
 
@@ -42,7 +42,7 @@ def test_mean_is_said_with_the_way_to_elements():
     result = accuracy(gap, "bag_of_bonds", **FEW)
     assert set(result.frame["baseline"]) == {"mean"}
     assert (
-        "baseline mean for gap (no sum over atoms, by its name or unit); --baseline elements, in "
+        "baseline mean for gap: no sum over atoms, by its name or unit; --baseline elements, in "
         'Python baseline="elements", subtracts a linear function of the counts of elements instead'
     ) in result.notes
 
@@ -56,7 +56,7 @@ def test_one_composition_gets_the_mean():
         isomers = Dataset("one", one, labels, units, "energy", extensive=known)
         result = accuracy(isomers, "bag_of_bonds", sizes=[10])
         assert set(result.frame["baseline"]) == {"mean"}
-        assert "baseline mean for energy (all structures have one composition)" in result.notes
+        assert "baseline mean for energy: all structures have one composition" in result.notes
 
 
 def test_what_the_data_set_states_wins():

@@ -234,7 +234,9 @@ def test_paths_are_loaded(tmp_path):
 
 def test_structures_of_both_are_counted():
     data = training()
-    shifted = mk.Structures.from_arrays([(z, r + [3.0, 0.0, -1.0]) for z, r in data.structures[:3]])
+    shifted = mk.Structures.from_arrays(
+        [(z, r + np.array([3.0, 0.0, -1.0])) for z, r in data.structures[:3]]
+    )
     test = chains(8, 9)
     leaking = Dataset(
         "leaking", mk.Structures.concatenate([test.structures, shifted]),
@@ -263,7 +265,7 @@ def test_elements_that_the_data_lack_are_named():
     assert np.isnan(result.slope(test="chloro"))
     assert not np.isnan(result.slope(test="t"))
     (note,) = [note for note in result.notes if "lack elements" in note]
-    assert "lack elements of chloro: Cl, in 4 test structures (2 of 2 runs at N = 20, " in note
+    assert "lack elements of chloro: Cl, in 4 test structures (all runs). " in note
 
 
 def test_notes_of_all_data_sets_and_places_in_them():

@@ -132,7 +132,7 @@ def _by_number(energies: Mapping[Any, Any]) -> dict[int, float]:
 
 
 def _reason(found: Extensivity, name: str) -> str:
-    words = f"baseline {found.baseline} for {name} ({found.reason})"
+    words = f"baseline {found.baseline} for {name}: {found.reason}"
     if found.differ and found.baseline == "mean":
         words += (
             '; --baseline elements, in Python baseline="elements", subtracts a linear function of '

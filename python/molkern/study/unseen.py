@@ -71,7 +71,9 @@ def _note(plan: Plan, name: str, elements: dict[int, list[tuple[int, int]]]) -> 
     words = []
     for column, rows in sorted(elements.items()):
         sizes = [n for n, _ in rows]
-        each = (f"{sizes.count(n)} of {n_runs} runs at N = {n}" for n in sorted(set(sizes)))
+        each = [f"{sizes.count(n)} of {n_runs} runs at N = {n}" for n in sorted(set(sizes))]
+        if len(rows) == n_runs * len(plan.sizes):
+            each = ["all runs"]
         counts = [count for _, count in rows]
         low, high = min(counts), max(counts)
         few = f"{high}" if low == high else f"{low} to {high}"
