@@ -159,6 +159,7 @@ def test_atoms_are_for_energies_only():
     for name, unit, why in (
         ("gap", "eV", "no sum over atoms"),
         ("polarizability", "bohr^3", "sum over atoms"),
+        ("label", "unknown", "sum over atoms: .*; --unit, in Python unit=, says the unit"),
     ):
         with pytest.raises(ValueError, match=f"atoms is for energies of whole structures, '{name}'"
                            f".*{why}"):  # fmt: skip

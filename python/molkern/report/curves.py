@@ -17,6 +17,7 @@ __all__ = [
     "beyond",
     "by_test",
     "check",
+    "each",
     "extrapolation",
     "final",
     "label",
@@ -226,6 +227,19 @@ def wins(result: Result) -> tuple[int, int]:
     first = rows.sort_values("mae", kind="stable").groupby(["fold", "seed"], sort=False).head(1)
     won = [row == model for row in zip(first["representation"], first["kernel"], strict=True)]
     return sum(won), len(won)
+
+
+def each(row: pd.Series, result: Result, unit: str) -> str:
+    """Errors for each atom, to follow the error of a row of `means`; empty where there are none.
+
+    Errors of molecules are usually stated as they are, of crystals per atom.
+    """
+    words = ""
+    for column, (_, name) in EACH_NAMES.items():
+        wanted = column == "mae_per_heavy_atom" or result.metadata.get("periodic")
+        if wanted and column in row and not np.isnan(row[column]):
+            words += f", {short(row[column])} {unit} {name}"
+    return words
 
 
 def microseconds(result: Result) -> pd.Series:

@@ -105,7 +105,9 @@ def _canvas(rows: pd.DataFrame, narrow: bool, *, height: float) -> tuple[Figure,
         words = (0.1, 0.0, width - 0.2, key)
     else:
         longest = max(len(label(row.representation, row.kernel)) for row in rows.itertuples())
-        left, right = 0.72, min(1.25 + _LETTER * longest, 0.5 * _WIDTH)
+        number = max(len(_error(row)) for row in rows.itertuples())
+        beside = max(1.25, 0.9 + _LETTER * number)
+        left, right = 0.72, min(beside + _LETTER * longest, 0.5 * _WIDTH)
         width, total = _WIDTH, height
         box = (left, 0.55, width - left - right, height - 0.7)
         words = (width - right, 0.55, right - 0.1, height - 0.7)
@@ -165,8 +167,11 @@ def _names(axes: Axes, side: Axes, rows: pd.DataFrame, style: Marks, *, narrow: 
         side.plot([begin, begin + 0.18, begin + 0.36], [place] * 3, markevery=[1], **sample)
         words = label(row.representation, row.kernel)
         side.text(begin + 0.45, place, words, va="center", fontsize=8.0)
-        error = f"{short(row.mae)}{f' {UNSEEN}' if row.unseen else ''}"
-        side.text(width, place, error, va="center", ha="right", fontsize=8.0)
+        side.text(width, place, _error(row), va="center", ha="right", fontsize=8.0)
+
+
+def _error(row: Any) -> str:
+    return f"{short(row.mae)} {UNSEEN}" if row.unseen else short(row.mae)
 
 
 def _panels(result: Result, narrow: bool) -> Figure:

@@ -178,8 +178,10 @@ def _parts(result: Result, costs: Measurements | None) -> list[tuple[str, pd.Dat
         ),
     ]
     if len(result.tests) > 1:
+        largest_rows = side_by_side(result)
+        scatter = scatter if largest_rows.iloc[:, 1].str.contains("±").any() else ""
         words = f"Mean absolute error ({unit}){scatter} at N = {largest}, by test set{dagger}"
-        parts.insert(0, (words, side_by_side(result)))
+        parts.insert(0, (words, largest_rows))
     return parts
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 
 from molkern.datasets.units import unit_words
 from molkern.report.curves import (
-    EACH_NAMES,
     KERNEL_NAMES,
     MIN_SIZES,
     beyond,
     by_test,
     check,
+    each,
     extrapolation,
     final,
     learnt_from,
@@ -128,12 +128,7 @@ def _elsewhere(result: Result, best: pd.Series, unit: str) -> str:
 
 def _first(result: Result, best: pd.Series, unit: str, *, several: bool) -> str:
     """The best model and its error, and which structures that is an error of."""
-    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}"
-    for column, (_, words) in EACH_NAMES.items():
-        # Errors of molecules are usually stated as they are, of crystals per atom.
-        wanted = column == "mae_per_heavy_atom" or result.metadata.get("periodic")
-        if wanted and column in best and not math.isnan(best[column]):
-            error += f", {short(best[column])} {unit} {words}"
+    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}{each(best, result, unit)}"
     size = (
         f"smallest mean absolute error{beyond(result)}: "
         if several

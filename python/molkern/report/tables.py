@@ -94,6 +94,8 @@ def overview(result: Result, costs: Measurements | None = None) -> pd.DataFrame:
     """
     check(result)
     points = None if costs is None else tradeoff(result, costs)
+    if points is not None and not len(points):
+        points = None  # nothing was measured, or no error counts
     models = final(result)[["representation", "kernel"]]
     order = list(models.itertuples(index=False, name=None))
     blocks = [_block(part, order, points) for part in by_test(result)]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from molkern.datasets import Dataset
 from molkern.datasets.extensivity import Extensivity
-from molkern.datasets.units import ENERGIES, unit_words
+from molkern.datasets.units import ENERGIES, UNKNOWN, unit_words
 from molkern.elements import numbers_of, symbol_of
 from molkern.regression.baseline import BASELINES
 
@@ -178,6 +178,7 @@ def chosen_baseline(
         raise ValueError(
             f"baseline: atoms is for energies of whole structures, {name!r} ({unit_words(unit)}) "
             f"is none as far as its name and unit tell: {found.reason}"
+            + ("; --unit, in Python unit=, says the unit" if unit == UNKNOWN else "")
         )
     known = data.atom_energies.get(name, {}) | given
     missing = [symbol_of(int(number)) for number in species if number not in known]
