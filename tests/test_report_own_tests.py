@@ -214,7 +214,7 @@ def test_no_number_where_no_training_set_has_all_elements():
     assert len(report.tradeoff(result, costs_of())) == 0
     table = report.overview(result, costs_of())
     assert table["Slope"].tolist() == ["–"] * 3
-    assert table["N = 400"].tolist()[0] == "1000 ± 0 †"
+    assert table["N = 400"].tolist()[0] == "1000 † ± 0"
     assert table["RMSE"].tolist()[0].endswith(" †")
     assert not any("★" in name for name in table["Model"])
     assert "Train" not in table
@@ -224,7 +224,7 @@ def test_sizes_without_a_score_are_marked_and_not_drawn(tmp_path):
     result = unseen(result_of(), (100,))
     table = report.overview(result)
     assert has_dagger(table)
-    assert table["N = 100"].tolist()[0] == "1000 ± 0 †"
+    assert table["N = 100"].tolist()[0] == "1000 † ± 0"
     assert table["N = 400"].tolist()[0] == "4.00 ± 0.32"
     assert table["RMSE"].tolist()[0] == "4.00"
     line = report.learning_curves(result).axes[0].lines[0]

@@ -137,7 +137,8 @@ def _block(
 
 
 def _error(row: pd.Series) -> str:
-    return _dagger(with_scatter(row["mae"], row["mae_std"]), row)
+    mean, between, scatter = with_scatter(row["mae"], row["mae_std"]).partition(" ± ")
+    return f"{_dagger(mean, row)}{between}{scatter}"
 
 
 def _dagger(words: str, row: pd.Series) -> str:
@@ -147,7 +148,7 @@ def _dagger(words: str, row: pd.Series) -> str:
 
 def has_dagger(rows: pd.DataFrame) -> bool:
     """Whether `overview` marks errors of models that never saw an element."""
-    return any(str(entry).endswith(UNSEEN) for entry in rows.to_numpy().ravel())
+    return any(UNSEEN in str(entry) for entry in rows.to_numpy().ravel())
 
 
 def side_by_side(result: Result) -> pd.DataFrame:
