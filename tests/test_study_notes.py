@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import molkern as mk
-from molkern.study import accuracy, compare
+from molkern.study import Result, accuracy, compare
 from study_data import chains
 
 
@@ -159,3 +159,5 @@ def test_older_stores_have_no_errors_per_atom(tmp_path, monkeypatch):
     both = compare(chains(), ["bag_of_bonds"], kernels=["laplacian", "gaussian"], **options)
     assert both.frame["mae_per_atom"].isna().tolist() == [True, False]
     assert both.summary()["mae_per_atom"].isna().tolist() == [True, False]
+    loaded = Result.load(both.save(tmp_path / "both.csv"))
+    assert loaded.summary().equals(both.summary())

@@ -148,8 +148,8 @@ def checked_plan(
         raise ValueError(f"cv and n_tune: expected 2 <= cv <= n_tune, found {cv} and {n_tune}")
     if split is not None and test is not None:
         raise ValueError(
-            f"split, test: expected one of them, found both: {split!r} divides the data, of which "
-            "a test set of its own leaves all to learn from"
+            "split, test: expected one of them, found both: with test sets of their own all of the "
+            f"data are learnt from, and {split!r} has nothing to divide"
         )
     tests = [] if test is None else _tests(test, labelled, name)
     rule = None if split is None else Extrapolation.parse(split, labelled.structures)

@@ -253,11 +253,12 @@ def _mean_of_all(values: pd.Series) -> float:
 
 
 def _typed(row: dict[str, str], path: Path) -> dict[str, Any]:
-    """A row of text with its numbers as numbers."""
+    """A row of text with its numbers as numbers; without those that it does not have."""
     try:
         return {
             name: value if name in _TEXTS else (int if name in _INTEGERS else float)(value)
             for name, value in row.items()
+            if value or name not in EACH
         }
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is not a result of a study: {error}") from error
