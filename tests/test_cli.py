@@ -215,7 +215,7 @@ def test_without_data_the_sets_of_the_package_are_compared(tmp_path, capsys):
     assert "unsorted" in (tmp_path / "molkern-report/mini-ethanol/table.md").read_text()
 
 
-@pytest.mark.parametrize("option", ["property", "unit", "length-unit"])
+@pytest.mark.parametrize("option", ["property", "unit", "length-unit", "test"])
 def test_option_that_needs_data(option, capsys):
     assert cli.main(["compare", f"--{option}", "energy"]) == 2
     assert capsys.readouterr().err.startswith(f"molkern: error: --{option}: needs DATA")
@@ -242,6 +242,13 @@ def test_option_that_needs_data(option, capsys):
         (["mine", "--representations", "cm"], "--representations: expected one of coulomb_matrix,"),
         (["mine", "--representations", ","], "--representations: expected one of coulomb_matrix,"),
         (["mine", "--baseline", "median"], "--baseline: expected one of none, mean, elements"),
+        (["mine", "--baseline", "atoms:H"], "--baseline: expected atoms:<symbol>=<energy>"),
+        (["mine", "--baseline", "atoms"], "atoms is for energies of whole structures, 'repulsion'"),
+        (["mine", "--test", "nowhere.xyz"], "no such file: nowhere.xyz"),
+        (["mine", "--test", ","], "--test: expected names or paths with commas"),
+        (["mine", "--test", "qm77"], "no data set or file 'qm77'; did you mean qm7"),
+        (["mine", "--split", "energy", "--test", "mini-ethanol"],
+         "--split, --test: expected one of them, found both"),
         (["mine", "--n-threads", "0"], "--n-threads: expected at least 1, found 0"),
         (["mine", "--n-tune", "2"], "--n-tune: expected at least 5, one structure for each fold"),
         (["mine", "--sizes", "5", "10"], "joined by commas: --sizes 100,200,500"),

@@ -77,6 +77,67 @@ def test_wrong_split_of_a_file(capsys):
     assert "--split: needs DATA" in shown(capsys, "--split", "energy", code=2)
 
 
+def test_tested_on_files_of_ones_own(tmp_path, capsys):
+    some = frames(160)
+    write("train.xyz", some[:100])
+    (tmp_path / "warm").mkdir()
+    for path, part in (("near.xyz", some[100:130]), ("warm/train.xyz", some[130:150])):
+        write(path, part)
+    write("one,two.xyz", some[150:])  # a comma in a name
+    few = ["--representations", "bag_of_bonds", "--kernels", "gaussian", "--seeds", "0,1"]
+    tests = ["--test", "near.xyz,warm/train.xyz", "--test", "one,two.xyz"]
+    words = shown(capsys, "train.xyz", *few, *tests, "--sizes", "50,100")
+    assert "train: 100 structures, energy (unit unknown)" in words
+    assert "tested on near: 30 structures tested on train: 20 structures tested on one,two" in words
+    assert "Mean absolute error on near" in words
+    assert "On warm/train, Bag of bonds" in words
+    folder = tmp_path / "molkern-report" / "train-on-near-train-one_two"
+    result = Result.load(folder / "results.json")
+    assert result.tests == ("near", "warm/train", "one,two")
+    assert result.frame["n_test"].tolist() == [30, 20, 10] * 4
+    costs = Measurements.load(folder / "costs.json").frame
+    assert set(costs[costs["operation"] == "train"]["n_train"]) == {50, 100}
+    page = (folder / "report.html").read_text("utf-8")
+    assert "on warm/train" in page
+
+
+def test_test_files_need_the_same_property_and_unit(capsys):
+    some = frames(60)
+    write("train.xyz", some[:40])
+    for atoms in some[40:]:
+        atoms.info = {"hardness": atoms.info["energy"]}
+    write("other.xyz", some[40:])
+    words = shown(capsys, "train.xyz", *FEW, "--test", "other.xyz", code=2)
+    assert "other has no 'energy'; it has: hardness" in words
+    words = shown(capsys, "train.xyz", *FEW, "--test", "mini-ethanol", code=2)
+    assert "the unit of energy is known for one of" in words
+    assert "say --unit kcal/mol" in words
+
+
+def test_energies_of_free_atoms(tmp_path, capsys):
+    write("mine.xyz", frames(40))
+    atoms = "atoms:H=0.25,C=2.5,N=2,O=1.5"
+    shown(capsys, "mine.xyz", *FEW, "--baseline", atoms)
+    result = Result.load(tmp_path / "molkern-report" / "mine" / "results.json")
+    assert result.metadata["atom_energies"] == {"H": 0.25, "C": 2.5, "N": 2.0, "O": 1.5}
+    assert "energies of free atoms" in (tmp_path / "molkern-report/mine/table.md").read_text(
+        "utf-8"
+    )
+
+
+def test_periodic_files_are_compared_by_what_sees_the_images(capsys):
+    some = frames(20)
+    for atoms in some:
+        atoms.set_cell([9, 9, 9])
+        atoms.pbc = True
+    write("mine.xyz", some)
+    words = shown(capsys, "mine.xyz", *FEW[2:])
+    for name in ("ACSF", "AEV (ANI-2x, sum)", "SOAP"):
+        assert name in words
+    assert "Bag of bonds" not in words
+    assert "eV per atom" in shown(capsys, "mine.xyz", *FEW[2:], "--unit", "eV")
+
+
 def test_cost_can_be_left_out(tmp_path, capsys):
     write("mine.xyz", frames(40))
     words = shown(capsys, "mine.xyz", *FEW)

@@ -6,7 +6,7 @@ import pytest
 import molkern as mk
 from molkern._atom_features import atom_features
 from molkern.regression import KernelRidge, Similarity, kernel_ridge
-from molkern.study import accuracy, compare, make_splits, tasks
+from molkern.study import accuracy, compare, make_splits, plan
 from study_data import chains
 
 # Smooth, and small enough to be quick.
@@ -143,7 +143,7 @@ def test_rows_match_the_protocol_done_by_hand():
 
 
 def test_width_is_chosen_up_to_a_size_only(data, monkeypatch):
-    monkeypatch.setattr(tasks, "LOCAL_TUNING_ROWS", 20)
+    monkeypatch.setattr(plan, "LOCAL_TUNING_ROWS", 20)
     frame = accuracy(data, mk.ACSF(**ACSF), kernel="local.gaussian", sizes=[10, 40]).frame
     assert sorted(set(frame["n_tune"])) == [10, 20]
 

@@ -12,7 +12,9 @@ import subprocess
 import pytest
 
 from molkern import report
+from molkern.study import Result
 from report_results import costs_of, result_of
+from test_report_own_tests import two, unseen
 from test_report_scaling import measurements
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -50,16 +52,27 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The three pages, by name."""
+    """The pages, by name."""
     folder = tmp_path_factory.mktemp("pages")
     report.write(result_of(notes=["a note"]), folder / "compare", costs=costs_of())
     report.write_index([result_of()], [folder / "compare"], folder / "index.html")
     report.write_scaling(measurements(("values", "vjp")), folder / "scaling")
+    report.write(own_tests(), folder / "tests", costs=costs_of())
     return {
         "compare": folder / "compare" / "report.html",
         "index": folder / "index.html",
         "scaling": folder / "scaling" / "scaling.html",
+        "tests": folder / "tests" / "report.html",
     }
+
+
+def own_tests():
+    """All that a page can have: test sets, errors for each atom, marks, what was read."""
+    per_atom = {"split": "heavy_atoms:6", "mae_per_heavy_atom": 0.25, "mae_per_atom": 0.125}
+    names = ("validation_at_300_kelvin", "of another folder/test")
+    result = unseen(two(names=names, **per_atom), (100,))
+    read = [["energy", "REF_energy", "eV, as said by the user; " * 6], ["cell", "lattice", ""]]
+    return Result(result.rows, ("a note",), {**result.metadata, "decisions": read})
 
 
 def opened(chromium, page, width, tmp_path, probe=PROBE):
@@ -82,7 +95,10 @@ def opened(chromium, page, width, tmp_path, probe=PROBE):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize(("name", "n_charts"), [("compare", 2), ("scaling", 1), ("index", 0)])
+@pytest.mark.parametrize(
+    ("name", "n_charts"),
+    [("compare", 2), ("scaling", 1), ("index", 0), ("tests", 2)],
+)
 def test_page_is_complete_and_fits(name, n_charts, width, chromium, pages, tmp_path):
     found, console = opened(chromium, pages[name], width, tmp_path)
     assert console == []

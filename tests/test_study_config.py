@@ -72,6 +72,11 @@ def test_same_as_the_call(folder):
         ('data = "qm7"\nn_tune = "many"', "n_tune must be an integer, found 'many'"),
         ('data = "qm7"\nsplit = 6', "split must be text, found 6"),
         ("data = 7", "data must be a name or path, found 7"),
+        ('data = "qm7"\ntest = 7', "test must be a name or path, or a list of these, found 7"),
+        ('data = "qm7"\ntest = [7]', r"a name or path, or a list of these, found \[7\]"),
+        (f"data = {'[' * 10_000}", "study.toml is not a study file: too many brackets in one"),
+        (f"data = {'[' * 400}{']' * 400}", r"data must be a name or path, found \[\[\["),
+        (f"data = {'9' * 9000}", "study.toml is not a TOML file: Exceeds the limit"),
     ],
 )
 def test_wrong_file_raises(tmp_path, text, message):
@@ -86,6 +91,33 @@ def test_split_of_a_file(folder):
     result = run(folder / "study.toml")
     assert set(result.frame["split"]) == {"energy:0.6"}
     assert set(result.frame["n_test"]) == {16}
+
+
+def test_tests_of_a_file(folder):
+    lengths = np.random.default_rng(1).uniform(0.7, 1.5, 9)
+    R = np.zeros((9, 2, 3))
+    R[:, 1, 2] = lengths
+    # Without a name that asks for one, the property of the data is learnt.
+    for name in ("long", "short"):
+        np.savez(folder / f"{name}.npz", z=[1, 9], R=R, E=(lengths - 1) ** 2, other=lengths)
+    for text, names in (
+        ('"long.npz"', ("long",)),
+        ('["long.npz", "short.npz"]', ("long", "short")),
+    ):
+        (folder / "study.toml").write_text(
+            STUDY.replace('property = "energy"', "") + f"test = {text}\n"
+        )
+        result = run(folder / "study.toml")
+        assert result.tests == names
+        assert set(result.frame["n_test"]) == {9}
+
+
+def test_atoms_of_a_file(folder):
+    text = STUDY.replace('baseline = "mean"', 'baseline = "atoms:H=0.5,F=-1"')
+    (folder / "study.toml").write_text(text)
+    result = run(folder / "study.toml")
+    assert result.metadata["atom_energies"] == {"H": 0.5, "F": -1.0}
+    assert set(result.frame["baseline"]) == {"atoms"}
 
 
 def test_missing_file_raises(tmp_path):

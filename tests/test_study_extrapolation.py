@@ -218,6 +218,7 @@ def test_energy_rows_and_notes():
     assert result.notes == (
         f"split energy:0.5: 20 structures up to {low:.3g} eV above the lowest of their molecule to "
         f"learn from, 20 of {high:.3g} to 1 eV above it to be tested on; 1 molecule",
+        "baseline mean for energy: all structures have one composition",
     )
 
 

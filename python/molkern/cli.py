@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -34,14 +33,21 @@ else:
     _MISSING = None
 
 from molkern.cli_options import (
+    BASELINE,
     DASK,
+    KERNELS,
+    REPRESENTATIONS,
+    SPLIT,
+    TEST,
     WORKERS,
     at_least,
+    checked_baseline,
     executor,
+    folder_name,
     integers,
     names,
     no_empty_folders,
-    one_of,
+    test_files,
     writable,
 )
 
@@ -54,34 +60,12 @@ __all__ = ["main"]
 _REPORTS = "molkern-report"
 _INSTALL = 'pip install "molkern[study]"'
 _COMMAS = "; several values of an option are joined by commas: --sizes 100,200,500"
-_REPRESENTATIONS = (
-    "Names with commas, of coulomb_matrix, coulomb_matrix_unsorted, coulomb_matrix_random, "
-    "coulomb_matrix_eigenspectrum, bag_of_bonds, acsf, ani-2x, soap; soap-local (atom by atom, "
-    "with the kernel local.gaussian). Default: coulomb_matrix, coulomb_matrix_random, "
-    "coulomb_matrix_eigenspectrum and bag_of_bonds; of frames of one molecule (the same atoms in "
-    "the same order) coulomb_matrix_unsorted, coulomb_matrix and bag_of_bonds."
-)
-_KERNELS = (
-    "Names with commas: laplacian, gaussian; local.gaussian for a representation with one row for "
-    "each atom, like soap-local. Default: all that go with the representations."
-)
 _SIZES = (
     "Training-set sizes with commas, e.g. 100,200,500. Default: a series up to the whole training "
     "part. At least 10 structures are needed; where there are no official folds, a fifth is held "
     "out for testing."
 )
 _SEEDS = "Seeds with commas. Default: 0 with official folds or splits, else 0,1,2."
-_BASELINE = (
-    "none, mean or elements. Default: elements for an extensive energy of molecules of different "
-    "composition, else mean."
-)
-_SPLIT = (
-    "Tested beyond what is learnt from: heavy_atoms:6, structures of up to 6 atoms other than "
-    "hydrogen to learn from and larger ones to be tested on; energy:0.5, that share of each "
-    "molecule's structures to learn from which is lowest in energy. Without the number: one heavy "
-    "atom fewer than the largest has; a half. Default: official folds or splits, else a fifth "
-    "drawn for each seed."
-)
 _N_THREADS = (
     "Of each worker. Default: all allowed cores, shared by --workers; with --dask those that its "
     "workers have."
@@ -89,7 +73,7 @@ _N_THREADS = (
 _OUT = (
     "Folder of the report; an existing report there is replaced. Default: molkern-report/<data>, "
     "or molkern-report/<data>-<property> for another property than the usual one; with --split "
-    "that follows, too."
+    "or --test that follows, too."
 )
 _STORE = "Folder of finished results. Default: <out>/store."
 # What makes the comparison without DATA quick; every option can be given all the same.
@@ -198,12 +182,13 @@ def compare(
     skip_missing: SkipMissing = False,
     skip_dummies: SkipDummies = False,
     max_bytes: MaxBytes = None,
-    representations: Annotated[str | None, typer.Option(help=_REPRESENTATIONS)] = None,
-    kernels: Annotated[str | None, typer.Option(help=_KERNELS)] = None,
+    representations: Annotated[str | None, typer.Option(help=REPRESENTATIONS)] = None,
+    kernels: Annotated[str | None, typer.Option(help=KERNELS)] = None,
     sizes: Annotated[str | None, typer.Option(help=_SIZES)] = None,
     seeds: Annotated[str | None, typer.Option(help=_SEEDS)] = None,
-    baseline: Annotated[str | None, typer.Option(help=_BASELINE)] = None,
-    split: Annotated[str | None, typer.Option(help=_SPLIT)] = None,
+    baseline: Annotated[str | None, typer.Option(help=BASELINE)] = None,
+    split: Annotated[str | None, typer.Option(help=SPLIT)] = None,
+    test: Annotated[list[str] | None, typer.Option(help=TEST)] = None,
     n_tune: Annotated[
         int | None,
         typer.Option(help="Largest size at which sigma and alpha are chosen. Default: 2000."),
@@ -229,7 +214,7 @@ def compare(
         "kernels": names("kernels", kernels, ["laplacian", "gaussian", "local.gaussian"]),
         "sizes": integers("sizes", sizes, 1),
         "seeds": integers("seeds", seeds, 0),
-        "baseline": one_of("baseline", baseline, ["none", "mean", "elements"]),
+        "baseline": checked_baseline(baseline),
         "split": split,
         "n_tune": at_least("n-tune", n_tune, _CV, ", one structure for each fold of the choice"),
         "n_threads": at_least("n-threads", n_threads, 1),
@@ -247,12 +232,15 @@ def compare(
             skip_dummies=skip_dummies or None,
             max_bytes=max_bytes,
             split=split,
+            test=test or None,
         )
         _compare_embedded(chosen, options, out or Path(_REPORTS), store)
         return
     options["n_tune"] = options["n_tune"] or _N_TUNE
+    paths = test_files(test)
+    if split is not None and paths:
+        raise ValueError("--split, --test: expected one of them, found both")
     reading = {
-        "property": property,
         "unit": unit,
         "length_unit": length_unit,
         "species": species,
@@ -260,12 +248,14 @@ def compare(
         "skip_dummies": skip_dummies,
         "max_bytes": max_bytes,
     }
-    dataset = _load(data, **reading)
-    folder = out or Path(_REPORTS) / _folder_name(dataset, property, split)
+    dataset = _load(data, property=property, **reading)
+    tests = [_load(path, property=dataset.default_target, **reading) for path in paths]
+    options["test"] = tests or None
+    folder = out or Path(_REPORTS) / folder_name(dataset, property, split, tests)
     _compare_one(dataset, chosen, options, folder, store)
 
 
-def _only_with_data(**given: str | int | None) -> None:
+def _only_with_data(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise ValueError(
@@ -303,6 +293,7 @@ def _compare_one(
         writable(folder)
         options["store"] = study.Store(store)
         terminal.describe(dataset)
+        terminal.describe_tests(options.get("test") or [])
         return _study_and_report(dataset, chosen, options, folder)
 
 
@@ -375,18 +366,3 @@ def _load(data: str, **options: Any) -> Dataset:
         none = why_none(dataset)
         raise ValueError(f"{data}: no property found that could be learnt{none}")
     return dataset
-
-
-def _folder_name(dataset: Dataset, property: str | None, split: str | None) -> str:
-    """Name of the data; with a property that is not the usual one, its name too; the split."""
-    from molkern.datasets.registry import ENTRIES
-
-    name = dataset.name
-    if property is not None:
-        usual = ENTRIES[name].target if name in ENTRIES else "energy"
-        scalars = [key for key, values in dataset.targets.items() if values.ndim == 1]
-        if dataset.default_target != usual and scalars != [dataset.default_target]:
-            name = f"{name}-{dataset.default_target}"
-    if split is not None:
-        name = f"{name}-{split}"
-    return re.sub(r"[^\w.+-]", "_", name)

@@ -31,6 +31,7 @@ __all__ = [
     "ReadingBar",
     "decisions",
     "describe",
+    "describe_tests",
     "notes",
     "pairs",
     "show",
@@ -188,6 +189,12 @@ def decisions(lines: Sequence[Decision]) -> None:
         _console().print(table)
 
 
+def describe_tests(tests: Sequence[Dataset]) -> None:
+    """What is tested on; notes on it come with the result."""
+    for test in tests:
+        _console().print(Text(f"tested on {test.name}: {len(test)} structures", style="bold"))
+
+
 def notes(lines: Sequence[str]) -> None:
     """What the reader must know of the data."""
     for line in lines:
@@ -197,7 +204,8 @@ def notes(lines: Sequence[str]) -> None:
 def show(result: Result, files: Sequence[Path], costs: Measurements | None = None) -> None:
     """The result of a comparison: table, words, and where the files are."""
     from molkern import report
-    from molkern.report.curves import beyond
+    from molkern.report.curves import UNSEEN_WORDS, beyond
+    from molkern.report.tables import has_dagger
     from molkern.report.tradeoff import MARK
 
     console = _console()
@@ -207,6 +215,8 @@ def show(result: Result, files: Sequence[Path], costs: Measurements | None = Non
     title = f"Mean absolute error{beyond(result)}, {unit}"
     if rows["Model"].str.startswith(MARK).any():
         title += f"; {MARK}: recommended"
+    if has_dagger(rows):
+        title += f"; {UNSEEN_WORDS}"
     _table(console, rows[columns], title)
     for sentence in report.sentences(result, costs):
         console.print(Text(sentence))
@@ -229,14 +239,28 @@ def show_scaling(measurements: Measurements, files: Sequence[Path]) -> None:
 
 
 def _table(console: Console, rows: pd.DataFrame, title: str) -> None:
-    """Rows of text; the first column to the left, and folded where there is little room."""
+    """Rows of text; words to the left, and folded where there is little room.
+
+    Rows of a first column "Tested on" are blocks, which its entries begin.
+    """
+    from molkern.report.tables import TESTED_ON
+
     table = Table(title=Text(title), title_justify="left")
+    words = 2 if rows.columns[0] == TESTED_ON else 1
     for k, name in enumerate(rows.columns):
         table.add_column(
-            Text(name), justify="right" if k else "left", no_wrap=k > 0, overflow="fold"
-        )
+            Text(name), justify="left" if k < words else "right", no_wrap=k >= words,
+            overflow="fold",
+        )  # fmt: skip
+    block = None
     for row in rows.itertuples(index=False):
-        table.add_row(*map(Text, row))
+        entries = list(row)
+        if words == 2 and entries[0] == block:
+            entries[0] = ""
+        elif words == 2:
+            block = entries[0]
+            table.add_section()
+        table.add_row(*map(Text, entries))
     console.print(table)
 
 
@@ -250,7 +274,8 @@ def _fitting(columns: dict[str, list[str]], width: int) -> list[str]:
     """Columns for a terminal: the smallest sizes give way, the largest stays."""
     names = list(columns)
     needed = {name: max(map(len, entries)) + 3 for name, entries in columns.items()}
-    needed["Model"] = min(needed["Model"], 26)
+    for name in {"Model", "Tested on"} & needed.keys():
+        needed[name] = min(needed[name], 26)
     sizes = [name for name in names if name.startswith("N = ")]
     for name in sizes[:-1]:
         if sum(needed[kept] for kept in names) + 1 <= width:

@@ -1,6 +1,6 @@
 """Reports: figures, a table and a page that needs nothing else, from the results of a study."""
 
-from molkern.report.figures import learning_curves
+from molkern.report.curves_figure import learning_curves
 from molkern.report.files import write
 from molkern.report.index import write_index
 from molkern.report.page import page

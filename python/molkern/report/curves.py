@@ -9,15 +9,23 @@ from molkern.study import Result
 from molkern.study.extrapolation import Extrapolation
 
 __all__ = [
+    "EACH_NAMES",
     "KERNEL_NAMES",
     "MIN_SIZES",
+    "UNSEEN",
+    "UNSEEN_WORDS",
     "beyond",
+    "by_test",
     "check",
+    "each",
     "extrapolation",
     "final",
     "label",
     "learnt_from",
+    "means",
     "microseconds",
+    "primary",
+    "seen",
     "short",
     "wins",
     "with_scatter",
@@ -30,6 +38,13 @@ KERNEL_NAMES = {
     "gaussian": "Gaussian",
     "local.gaussian": "local Gaussian",
 }
+# Columns of errors divided by a number of atoms: heading, and what follows the number.
+EACH_NAMES = {
+    "mae_per_heavy_atom": ("Per heavy atom", "for each heavy atom"),
+    "mae_per_atom": ("Per atom", "per atom"),
+}
+UNSEEN = "†"  # behind errors of models that lack an element of all their test sets
+UNSEEN_WORDS = f"{UNSEEN}: no training set of this size has all elements of the test set"
 
 
 def check(result: Result) -> pd.DataFrame:
@@ -69,14 +84,30 @@ def extrapolation(result: Result) -> Extrapolation | None:
     return Extrapolation.parse(str(frame["split"].iloc[0])) if "split" in frame else None
 
 
+def by_test(result: Result) -> list[Result]:
+    """The result of each test set of its own; the whole result where there are none."""
+    return [result.of_test(name) for name in result.tests] or [result]
+
+
+def primary(result: Result) -> Result:
+    """The part that words and recommendation speak of: of the first test set of its own."""
+    return by_test(result)[0]
+
+
 def beyond(result: Result) -> str:
-    """Which structures the errors are those of, to stand after "error"; empty for a part of all.
+    """Which structures the errors are those of, to stand after "error".
+
+    Empty for a part of all structures, and for several test sets.
 
     Examples
     --------
     >>> beyond(Result(({"split": "heavy_atoms:6"},)))
     ' on larger structures'
+    >>> beyond(Result(({"test": "ice"},)))
+    ' on ice'
     """
+    if len(result.tests) == 1:
+        return f" on {result.tests[0]}"
     rule = extrapolation(result)
     return "" if rule is None else f" {rule.tested_on}"
 
@@ -136,15 +167,34 @@ def with_scatter(mean: float, std: float) -> str:
     return f"{words} ± {std:.{digits}f}"
 
 
+def means(result: Result) -> pd.DataFrame:
+    """As `Result.summary`, without the scatter of runs that learn from the same structures.
+
+    Those that are tested on sets of their own and learn from all of the data.
+    """
+    table = result.summary()
+    whole = table["n_train"] == _whole(result)
+    table.loc[whole, ["mae_std", "rmse_std"]] = np.nan
+    return table
+
+
+def _whole(result: Result) -> int:
+    """Training-set size at which all runs learn from the same structures; -1 if there is none."""
+    return int(result.metadata.get("n_structures", -1)) if result.tests else -1
+
+
 def final(result: Result) -> pd.DataFrame:
-    """Rows of ``result.summary()`` at the largest training size that all models have, best first.
+    """Rows of `means` at the largest training size that all models have, best first.
+
+    Of several test sets the first counts. Where ``unseen`` is not empty in these rows, every
+    training set of any size lacks an element of its test set: larger sets contain the smaller ones.
 
     Raises
     ------
     ValueError
         If the models have no training size in common.
     """
-    table = result.summary()
+    table = means(primary(result))
     sizes = [set(part["n_train"]) for _, part in table.groupby(["representation", "kernel"])]
     common = set.intersection(*sizes)
     if not common:
@@ -153,20 +203,43 @@ def final(result: Result) -> pd.DataFrame:
     return rows.sort_values("mae", kind="stable").reset_index(drop=True)
 
 
+def seen(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `means` or `Result.frame` without elements that models never saw."""
+    return table[table["unseen"].fillna("") == ""] if "unseen" in table else table
+
+
 def wins(result: Result) -> tuple[int, int]:
     """How often the model with the smallest mean error is the best of a single run, too.
 
     Returns
     -------
     wins, runs : int
-        Runs (folds times seeds) at the largest common training size.
+        Runs (folds times seeds) at the largest common training size, on the first test set, whose
+        training set has all elements of the test set. Runs that learn from the same structures
+        count as one.
     """
     best = final(result).iloc[0]
     model = (best["representation"], best["kernel"])
-    rows = result.frame[result.frame["n_train"] == best["n_train"]]
+    rows = seen(primary(result).frame)
+    rows = rows[rows["n_train"] == best["n_train"]]
+    if best["n_train"] == _whole(result):
+        rows = rows.groupby(["representation", "kernel"], sort=False).head(1)
     first = rows.sort_values("mae", kind="stable").groupby(["fold", "seed"], sort=False).head(1)
     won = [row == model for row in zip(first["representation"], first["kernel"], strict=True)]
     return sum(won), len(won)
+
+
+def each(row: pd.Series, result: Result, unit: str) -> str:
+    """Errors for each atom, to follow the error of a row of `means`; empty where there are none.
+
+    Errors of molecules are usually stated as they are, of crystals per atom.
+    """
+    words = ""
+    for column, (_, name) in EACH_NAMES.items():
+        wanted = column == "mae_per_heavy_atom" or result.metadata.get("periodic")
+        if wanted and column in row and not np.isnan(row[column]):
+            words += f", {short(row[column])} {unit} {name}"
+    return words
 
 
 def microseconds(result: Result) -> pd.Series:

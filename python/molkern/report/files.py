@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from molkern.datasets.units import unit_words
-from molkern.report.curves import beyond
-from molkern.report.figures import learning_curves, saved
+from molkern.report.curves import UNSEEN_WORDS, beyond, final
+from molkern.report.curves_figure import learning_curves
+from molkern.report.figures import saved
 from molkern.report.page import MARKED, TOTAL, page
 from molkern.report.summary import facts, measured_how, sentences
-from molkern.report.tables import descriptors, markdown, overview, table
+from molkern.report.tables import (
+    decisions,
+    descriptors,
+    has_dagger,
+    markdown,
+    overview,
+    side_by_side,
+    table,
+)
 from molkern.report.tradeoff import front_table, tradeoff
 from molkern.report.tradeoff_figure import error_against_cost
 from molkern.study import Measurements, Result
@@ -81,12 +90,21 @@ def _text(result: Result, costs: Measurements | None) -> str:
     """The table to read, with what is needed to understand it."""
     unit = unit_words(result.frame["unit"].iloc[0])
     parts = [f"# {result.frame['dataset'].iloc[0]}", *sentences(result, costs)]
-    parts += [markdown(overview(result, costs))]
+    rows = overview(result, costs)
+    if len(result.tests) > 1:
+        largest = int(final(result)["n_train"].iloc[0])
+        parts += [markdown(side_by_side(result)), f"Mean absolute error at N = {largest} ({unit})."]
+    parts += [markdown(rows)]
     error = f"mean absolute error{beyond(result)} ± standard deviation over the runs"
-    parts += [f"Errors ({unit}); N = ...: {error}."]
+    dagger = f" {UNSEEN_WORDS}." if has_dagger(rows) else ""
+    parts += [f"Errors ({unit}); N = ...: {error}.{dagger}"]
     if costs is not None:
-        parts += [markdown(front_table(result, costs)), f"Total: {TOTAL}. {MARKED}."]
+        front = front_table(result, costs)
+        if len(front):
+            parts += [markdown(front), f"Total: {TOTAL}. {MARKED}."]
         parts += [markdown(descriptors(costs)), f"Times are {measured_how(costs)}."]
+    if len(read := decisions(result)):
+        parts += ["What was read:", markdown(read)]
     parts += ["\n".join(f"- {word}: {text}" for word, text in facts(result, costs))]
     if result.notes:
         parts.append("Notes on the data:\n\n" + "\n".join(f"- {note}" for note in result.notes))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from molkern.report.curves import primary
 from molkern.report.summary import sentences
 from molkern.report.tables import overview
 from molkern.study import Result
@@ -48,7 +49,7 @@ def write_index(results: Sequence[Result], folders: Sequence[Path], path: Path) 
 
 def _part(result: Result, folder: Path, base: Path) -> dict[str, object]:
     first = result.frame.iloc[0]
-    rows = overview(result)
+    rows = overview(primary(result))
     largest = [name for name in rows.columns if name.startswith("N = ")][-1]
     return {
         "name": first["dataset"],

@@ -14,11 +14,28 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from molkern.datasets.units import unit_words
-from molkern.report.curves import beyond, check, extrapolation, final
-from molkern.report.figures import learning_curves
+from molkern.report.curves import (
+    EACH_NAMES,
+    UNSEEN,
+    UNSEEN_WORDS,
+    beyond,
+    by_test,
+    check,
+    extrapolation,
+    final,
+    means,
+)
+from molkern.report.curves_figure import learning_curves
 from molkern.report.style import INK, PAPER, RC
 from molkern.report.summary import facts, measured_how, sentences
-from molkern.report.tables import descriptors, overview
+from molkern.report.tables import (
+    TESTED_ON,
+    decisions,
+    descriptors,
+    has_dagger,
+    overview,
+    side_by_side,
+)
 from molkern.report.tradeoff import MARK, N_PREDICTED, front_table, tradeoff
 from molkern.report.tradeoff_figure import error_against_cost
 from molkern.study import Measurements, Result
@@ -59,11 +76,10 @@ def page(
         See :func:`molkern.report.curves.check`.
     """
     frame = check(result)
-    first, rows = frame.iloc[0], overview(result, costs)
-    unit = str(first["unit"])
-    largest = int(final(result)["n_train"].iloc[0])
-    runs = int(final(result)["n_runs"].min())
+    first, last = frame.iloc[0], final(result)
+    runs = int(last["n_runs"].min())
     further = [(name, str(value)) for name, value in (environment or {}).items()]
+    read = decisions(result)
     return template("page.html.j2").render(
         title=f"{first['dataset']}: which representation?",
         lead=_lead(result),
@@ -72,15 +88,26 @@ def page(
         curves_narrow=inline(learning_curves(result, narrow=True), "d", "Learning curves"),
         many_runs=runs > 1,
         runs=runs,
+        many_tests=len(result.tests) > 1,
         tested_on=beyond(result) or " on test structures",
-        parts=[
-            (words, rows[names])
-            for words, names in _parts(rows, unit, largest, runs, beyond(result))
-        ],
-        **_cost_parts(result, costs, unit),
+        unseen=_unseen_in_figure(result),
+        parts=_parts(result, costs),
+        best_first=not last["unseen"].iloc[0],
+        **_cost_parts(result, costs, str(first["unit"])),
+        read=read if len(read) else None,
         facts=[*facts(result, costs), *further],
-        notes=[*result.notes, *(() if costs is None else costs.notes)],
+        notes=list(dict.fromkeys([*result.notes, *(() if costs is None else costs.notes)])),
     )
+
+
+def _unseen_in_figure(result: Result) -> str:
+    """What the figure leaves out or marks, since models never saw an element; else empty."""
+    tables = [means(part) for part in by_test(result)]
+    if not any((table["unseen"] != "").any() for table in tables):
+        return ""
+    if any((table["unseen"] != "").all() for table in tables):
+        return f"{UNSEEN}: no training set has all elements of the test set; see the notes."
+    return "Sizes whose training sets all lack elements of the test set are left out."
 
 
 def _cost_parts(result: Result, costs: Measurements | None, unit: str) -> dict[str, object]:
@@ -118,34 +145,44 @@ def _lead(result: Result) -> str:
     two = f"{n_kernels} kernel{'s' if n_kernels > 1 else ''}"
     rule = extrapolation(result)
     split = "" if rule is None else f": {rule.explanation}"
+    if result.tests:
+        split = f": {frame['dataset'].iloc[0]} to learn from, tested on {', '.join(result.tests)}"
     return f"{one} and {two}, kernel ridge regression of {frame['property'].iloc[0]}{split}"
 
 
-def _parts(
-    rows: pd.DataFrame, unit: str, largest: int, runs: int, tested_on: str
-) -> list[tuple[str, list[str]]]:
-    """The table in two parts that fit on a screen, each with its heading."""
-    columns = list(rows.columns)
-    unit = unit_words(unit)
-    sizes = [name for name in columns if name.startswith("N = ")]
+def _parts(result: Result, costs: Measurements | None) -> list[tuple[str, pd.DataFrame]]:
+    """The table in parts that fit on a screen, each with its heading."""
+    rows, last = overview(result, costs), final(result)
+    unit, tested_on = unit_words(str(result.frame["unit"].iloc[0])), beyond(result)
+    largest, runs = int(last["n_train"].iloc[0]), int(last["n_runs"].min())
+    sizes = [name for name in rows.columns if name.startswith("N = ")]
+    names = [name for name in rows.columns if name in (TESTED_ON, "Model")]
+    rest = [name for name in rows.columns if name not in sizes and name not in names]
     scatter = f" ± standard deviation over {runs} runs" if runs > 1 else ""
     marked = f". {MARKED}" if rows["Model"].str.startswith(MARK).any() else ""
-    rest = [name for name in columns if name not in sizes]
-    each = "mean absolute error for each heavy atom, " if "Per heavy atom" in rest else ""
+    dagger = f". {UNSEEN_WORDS}" if has_dagger(rows) else ""
     few = " (from two sizes only)" if len(sizes) == 2 else ""
     times = "; time to train from structures, sigma and alpha given, and to predict one structure"
-    return [
+    divided = [words for heading, words in EACH_NAMES.values() if heading in rest]
+    each = f"mean absolute error {' and '.join(divided)}, " if divided else ""
+    parts = [
         (
             f"Mean absolute error{tested_on} ({unit}){scatter}, by number of training structures "
-            f"N{marked}",
-            [columns[0], *sizes],
+            f"N{marked}{dagger}",
+            rows[[*names, *sizes]],
         ),
         (
             f"At N = {largest}: {each}root mean square and largest error{tested_on} ({unit}); "
             f"exponent of the learning curve{few}" + (times if "Train" in rest else ""),
-            rest,
+            rows[[*names, *rest]],
         ),
     ]
+    if len(result.tests) > 1:
+        largest_rows = side_by_side(result)
+        scatter = scatter if largest_rows.iloc[:, 1].str.contains("±").any() else ""
+        words = f"Mean absolute error ({unit}){scatter} at N = {largest}, by test set{dagger}"
+        parts.insert(0, (words, largest_rows))
+    return parts
 
 
 def template(name: str) -> Template:

@@ -13,10 +13,15 @@ from molkern.report.curves import (
     KERNEL_NAMES,
     MIN_SIZES,
     beyond,
+    by_test,
     check,
+    each,
     extrapolation,
     final,
     learnt_from,
+    means,
+    primary,
+    seen,
     short,
     wins,
     with_scatter,
@@ -33,6 +38,8 @@ _BASELINES = {
     "mean": "the mean of the training set is subtracted before learning",
     "elements": "a linear function of the counts of elements, fitted on the training set, is "
     "subtracted before learning",
+    "atoms": "energies of free atoms, and then the mean of the training set, are subtracted before "
+    "learning",
 }
 
 
@@ -50,34 +57,78 @@ def sentences(result: Result, costs: Measurements | None = None) -> list[str]:
     list of str
         With costs first what to take (see `molkern.report.tradeoff.recommendation`); best model
         and its error, the distance to the next one and whether it holds in each run, what more
-        data bring, and what the representations cost.
+        data bring, and what the representations cost. All this is about the first of several test
+        sets; then a sentence about each of the others. No number, slope or recommendation where
+        every training set lacks an element of the test set.
 
     Raises
     ------
     ValueError
         See :func:`molkern.report.curves.check`.
     """
-    frame = check(result)
-    rows = final(result)
-    best, unit = rows.iloc[0], unit_words(frame["unit"].iloc[0], after_number=True)
-    words = [_first(result, best, unit, several=len(rows) > 1)]
-    if len(rows) > 1:
-        words.append(_comparison(result, rows, unit))
-    words += _gain(result, best)
+    check(result)
+    main, rows = primary(result), final(result)
+    best, unit = rows.iloc[0], unit_words(main.frame["unit"].iloc[0], after_number=True)
+    if best["unseen"]:
+        words = [_never_seen(main, best)]
+    else:
+        words = [_first(main, best, unit, several=len(rows) > 1)]
+        if len(rows) > 1:
+            words.append(_comparison(main, rows, unit))
+        words += _gain(main, best)
+    words += [_elsewhere(part, best, unit) for part in by_test(result)[1:]]
     if costs is not None:  # times of the study itself are those of a run that does other things
-        words += _choice(best)
+        words += [] if best["unseen"] else _choice(best)
         words += _representing(costs)
         words = _joined(words, recommendation(result, costs), best)
-    n_test = int(frame["n_test"].min())
-    few = f"Tested on {n_test} structures only: too few to tell models apart."
-    return [few, *words] if n_test < FEW else words
+    return [*_few(result), *words]
+
+
+def _few(result: Result) -> list[str]:
+    """A warning where test sets are too small."""
+    counts = [(part, int(part.frame["n_test"].min())) for part in by_test(result)]
+    few = [(part, n) for part, n in counts if n < FEW]
+    if not few:
+        return []
+    if not result.tests:
+        return [f"Tested on {few[0][1]} structures only: too few to tell models apart."]
+    words = " and ".join(f"{n} structures of {part.tests[0]}" for part, n in few)
+    return [f"Tested on {words} only: too few to tell models apart."]
+
+
+def _never_seen(result: Result, best: pd.Series) -> str:
+    """Why there is no number: said instead of it."""
+    symbols = best["unseen"].replace(",", ", ")
+    return (
+        f"No model can be recommended{beyond(result)}: the test structures hold {symbols}, which "
+        f"no training set has, even with {best['n_train']} structures. An error for an element "
+        "that a model never saw says nothing about the model: add structures with it to the "
+        "training set, or leave them out of the test set."
+    )
+
+
+def _elsewhere(result: Result, best: pd.Series, unit: str) -> str:
+    """What becomes of the best model on a further test set, and what is best there."""
+    rows, name = final(result), result.tests[0]
+    there, model = rows.iloc[0], ["representation", "kernel"]
+    if there["unseen"]:
+        symbols = there["unseen"].replace(",", ", ")
+        return f"Errors on {name} do not count: it holds {symbols}, which no training set has."
+    least = f"{with_scatter(there['mae'], there['mae_std'])} {unit}"
+    if best["unseen"]:  # then no model is the best of the first test set
+        return f"On {name}, the smallest mean absolute error is {least} of {_name(there)}."
+    same = rows[(rows[model] == best[model]).all(axis=1)].iloc[0]
+    text = f"On {name}, {_name(same)} has {with_scatter(same['mae'], same['mae_std'])} {unit}"
+    if len(rows) == 1:
+        return f"{text}."
+    if (there[model] == same[model]).all():
+        return f"{text}, the smallest error there, too."
+    return f"{text}; the smallest error there is {least} of {_name(there)}."
 
 
 def _first(result: Result, best: pd.Series, unit: str, *, several: bool) -> str:
     """The best model and its error, and which structures that is an error of."""
-    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}"
-    if "mae_per_heavy_atom" in best:
-        error += f", {short(best['mae_per_heavy_atom'])} {unit} for each heavy atom"
+    error = f"{with_scatter(best['mae'], best['mae_std'])} {unit}{each(best, result, unit)}"
     size = (
         f"smallest mean absolute error{beyond(result)}: "
         if several
@@ -105,6 +156,11 @@ def _comparison(result: Result, rows: pd.DataFrame, unit: str) -> str:
     else:
         size = ""
     text = f"Next comes {_name(second)}: {short(second['mae'])} {unit}{size}"
+    if runs == 1 and len(result.frame.drop_duplicates(["fold", "seed"])) > 1:
+        return (
+            f"{text}; all runs learn from the same structures, so the scatter between training "
+            "sets is not known."
+        )
     if runs == 1:
         return f"{text}; this is a single run, so the scatter between runs is not known."
     if won == runs:
@@ -116,7 +172,7 @@ def _gain(result: Result, best: pd.Series) -> list[str]:
     slope = result.slope(best["representation"], best["kernel"])
     if math.isnan(slope):
         return []
-    table = result.summary()
+    table = seen(means(result))
     same = (table[["representation", "kernel"]] == best[["representation", "kernel"]]).all(axis=1)
     own = table[same & (table["mae"] > 0)].sort_values("n_train")
     if len(own) < MIN_SIZES:
@@ -189,13 +245,12 @@ def facts(result: Result, costs: Measurements | None = None) -> list[tuple[str, 
     """
     frame, about = check(result), result.metadata
     first = frame.iloc[0]
-    n_test = sorted(set(frame["n_test"].astype(int)))
-    tests = str(n_test[0]) if len(n_test) == 1 else f"{n_test[0]} to {n_test[-1]}"
     pairs = [
         ("Data", _data(first, about)),
+        ("Tested on", _tested_on(result)),
         ("Property", f"{first['property']} ({unit_words(first['unit'])})"),
-        ("Baseline", f"{first['baseline']} – {_BASELINES.get(first['baseline'], '')}".rstrip(" –")),
-        ("Runs", f"{_runs(frame)}; {tests} test structures in each, never trained on"),
+        ("Baseline", _baseline(first, about)),
+        ("Runs", _runs(result)),
         ("Split", _split(result)),
         ("Training", "nested sets: a larger one contains the smaller ones"),
         ("Parameters", _tuning(about)),
@@ -246,11 +301,46 @@ def _split(result: Result) -> str:
     return "" if rule is None else f"{rule} – {rule.explanation}"
 
 
-def _runs(frame: pd.DataFrame) -> str:
+def _tested_on(result: Result) -> str:
+    """Test sets of their own: name, size, and the file with its hash."""
+    about = {test["name"]: test for test in result.metadata.get("tests", ())}
+    words = []
+    for name, part in zip(result.tests, by_test(result), strict=False):
+        test = about.get(name, {})
+        file = PurePath(str(test.get("source", ""))).name
+        sha256 = f"SHA-256 {test['sha256']}" if test.get("sha256") else ""
+        further = ", ".join(filter(None, [file, sha256, str(test.get("citation", ""))]))
+        size = f"{int(part.frame['n_test'].iloc[0])} structures"
+        words.append(f"{name}: {size}{f' ({further})' if further else ''}")
+    return "; ".join(words)
+
+
+def _baseline(first: pd.Series, about: dict[str, Any]) -> str:
+    name = first["baseline"]
+    text = f"{name} – {_BASELINES.get(name, '')}".rstrip(" –")
+    if about.get("atom_energies"):
+        energies = ", ".join(f"{symbol} {e:.10g}" for symbol, e in about["atom_energies"].items())
+        text += f": {energies} ({unit_words(first['unit'])})"
+    return text
+
+
+def _runs(result: Result) -> str:
+    frame = result.frame
+    if result.tests:
+        seeds = frame["seed"].nunique()
+        text = f"{seeds} order{'' if seeds == 1 else 's'} of the data"
+        if seeds > 1 and frame["n_train"].max() == result.metadata.get("n_structures"):
+            text += (
+                f"; at N = {frame['n_train'].max()}, all of the data, they differ in the folds "
+                "that sigma and alpha are chosen by, and in nothing else"
+            )
+        return text
+    n_test = sorted(set(frame["n_test"].astype(int)))
+    tests = str(n_test[0]) if len(n_test) == 1 else f"{n_test[0]} to {n_test[-1]}"
     folds, seeds = frame["fold"].nunique(), frame["seed"].nunique()
     words = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in
              ((folds, "fold"), (seeds, "seed"))]  # fmt: skip
-    return " × ".join(words)
+    return f"{' × '.join(words)}; {tests} test structures in each, never trained on"
 
 
 def _tuning(about: dict[str, Any]) -> str:

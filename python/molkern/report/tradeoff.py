@@ -12,12 +12,17 @@ from molkern.report.curves import (
     KERNEL_NAMES,
     beyond,
     check,
+    each,
     label,
     learnt_from,
+    means,
+    primary,
+    seen,
     short,
     with_scatter,
 )
 from molkern.study import Measurements, Result
+from molkern.study.result import EACH
 
 __all__ = ["MARK", "N_PREDICTED", "front_table", "recommendation", "recommended", "tradeoff"]
 
@@ -42,8 +47,10 @@ def tradeoff(result: Result, costs: Measurements) -> pd.DataFrame:
         ``representation``, ``kernel``, ``n_train``, ``mae``, ``mae_std``; ``train``, seconds to
         represent and to learn from the training set with given sigma and alpha; ``predict``,
         seconds to represent and to predict one structure; ``total`` seconds to train and to predict
-        1000; ``on_front``: no other row has a smaller total and a smaller (or the same) error;
-        ``on_front_predict``: the same for ``predict``. Only rows with all of these.
+        1000; ``mae_per_heavy_atom`` and ``mae_per_atom`` where the result has them; ``on_front``:
+        no other row has a smaller total and a smaller (or the same) error; ``on_front_predict``:
+        the same for ``predict``. Only rows with all of these, of the first test set, and without
+        elements that the models never saw.
 
     Raises
     ------
@@ -59,7 +66,8 @@ def tradeoff(result: Result, costs: Measurements) -> pd.DataFrame:
         if not len(rows):
             return pd.DataFrame()
         columns.append(rows.groupby(_KEY, sort=False)[seconds].min().rename(operation))
-    table = result.summary()[[*_KEY, "mae", "mae_std"]]
+    table = seen(means(primary(result)))
+    table = table[[*_KEY, "mae", "mae_std", *(name for name in EACH if name in table)]]
     table = table.merge(pd.concat(columns, axis=1).dropna().reset_index(), on=_KEY, how="inner")
     table["total"] = table["train"] + N_PREDICTED * table["predict"]
     table["on_front"] = _front(table["total"], table["mae"])
@@ -94,22 +102,24 @@ def recommendation(result: Result, costs: Measurements) -> list[str]:
     """What to take, and what else if that costs too much, in words with their numbers.
 
     The model of `recommended`; beside it the cheapest one that needs at most half the total for at
-    most twice the error.
+    most twice the error. Of several test sets the first decides.
 
     Returns
     -------
     list of str
-        Empty where costs are not known.
+        Empty where costs are not known, or all training sets lack elements of their test set.
     """
     table = tradeoff(result, costs)
     if not len(table):
         return []
+    result = primary(result)
     unit = unit_words(str(result.frame["unit"].iloc[0]), after_number=True)
     best = table.loc[table["mae"].idxmin()]
     take = recommended(table)
     words = [
         f"Recommended: {_name(take)}, {take['n_train']} training structures{learnt_from(result)}. "
-        f"Mean absolute error{beyond(result)} {with_scatter(take['mae'], take['mae_std'])} {unit}; "
+        f"Mean absolute error{beyond(result)} {with_scatter(take['mae'], take['mae_std'])} {unit}"
+        f"{each(take, result, unit)}; "
         f"{seconds(take['train'])} to train, {seconds(take['predict'])} to predict a structure."
     ]
     if (take[_KEY] != best[_KEY]).any():

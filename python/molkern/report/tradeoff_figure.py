@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from molkern.report.curves import beyond, label
+from molkern.report.curves import beyond, label, primary
 from molkern.report.figures import error_axis, inches, keep_inside, log_axis
 from molkern.report.style import INK, RC, marks, number_ticks
 from molkern.report.tradeoff import N_PREDICTED, tradeoff
@@ -42,7 +42,8 @@ def error_against_cost(result: Result, costs: Measurements, *, narrow: bool = Fa
     Returns
     -------
     matplotlib.figure.Figure
-        A line for each model, a mark at each training size; a broad line along the front.
+        A line for each model, a mark at each training size; a broad line along the front. Of
+        several test sets the first.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def error_against_cost(result: Result, costs: Measurements, *, narrow: bool = Fa
         figure, panels = _canvas(len(style), narrow)
         for axes, panel in zip(panels, _PANELS, strict=True):
             _draw(axes, table, style, panel)
-            error_axis(axes, table, unit, beyond(result))
+            error_axis(axes, table, unit, beyond(primary(result)))
         if not narrow:
             panels[1].set_ylabel("")
         lines = [Line2D([], [], **look) for look in style.values()]

@@ -9,18 +9,23 @@
     kernels = ["laplacian"]
     sizes = [100, 1000, 5732]
     seeds = [0]
-    baseline = "mean"
+    baseline = "mean"               # or "atoms:H=-13.6,C=-1029.3"
     split = "heavy_atoms:6"         # or "energy:0.5": tested beyond what is learnt from
     n_tune = 2000
+
+With ``test = "other.xyz"``, or a list of such, all structures of ``data`` are learnt from, and
+those of the other files are tested on.
 """
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from molkern import datasets
+from molkern.datasets import Dataset
 from molkern.study.progress import ProgressCallback
 from molkern.study.protocol import compare
 from molkern.study.result import Result
@@ -28,7 +33,7 @@ from molkern.study.store import Store
 
 __all__ = ["read_study", "run"]
 
-_TYPES: dict[str, tuple[type, str]] = {
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "data": (str, "a name or path"),
     "property": (str, "text"),
     "unit": (str, "text"),
@@ -38,11 +43,13 @@ _TYPES: dict[str, tuple[type, str]] = {
     "seeds": (list, "a list of integers"),
     "baseline": (str, "text"),
     "split": (str, "text"),
+    "test": ((str, list), "a name or path, or a list of these"),
     "n_tune": (int, "an integer"),
 }
 _ITEMS: dict[str, tuple[type, ...]] = {
     "representations": (str, dict),
     "kernels": (str,),
+    "test": (str,),
     "sizes": (int,),
     "seeds": (int,),
 }
@@ -55,7 +62,7 @@ def read_study(path: str | Path) -> dict[str, Any]:
     ----------
     path : str or Path
         A TOML file; keys: ``data`` and, optional, ``property``, ``unit``, ``representations``,
-        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``split``, ``n_tune`` (see
+        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``split``, ``test``, ``n_tune`` (see
         `molkern.study.compare`), ``forces`` (false).
 
     Returns
@@ -74,7 +81,9 @@ def read_study(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no such file: {path}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is not a study file: too many brackets in one") from error
+    except ValueError as error:  # of TOML, of UTF-8, or of a number that Python does not take
         raise ValueError(f"{path.name} is not a TOML file: {error}") from error
     if content.pop("forces", False) is not False:
         raise ValueError(
@@ -91,7 +100,8 @@ def read_study(path: str | Path) -> dict[str, Any]:
         if not right or (
             items and not all(isinstance(v, items) and not isinstance(v, bool) for v in value)
         ):
-            raise ValueError(f"{path.name}: {key} must be {words}, found {value!r}")
+            # Not the whole of it, which may be very long or too deep to be written.
+            raise ValueError(f"{path.name}: {key} must be {words}, found {reprlib.repr(value)}")
     return content
 
 
@@ -108,7 +118,8 @@ def run(
     Parameters
     ----------
     path : str or Path
-        See `read_study` for the keys; a path in ``data`` is looked up from the file's folder first.
+        See `read_study` for the keys; paths in ``data`` and ``test`` are looked up from the file's
+        folder first.
     store : Store or path, optional
         Folder of finished tasks.
     n_threads : int, optional
@@ -126,15 +137,14 @@ def run(
         See `read_study` and `compare`.
     """
     content = read_study(path)
-    source = content.pop("data")
-    beside = Path(path).parent / source
+    folder, unit = Path(path).parent, content.pop("unit", None)
     store = store if store is None or isinstance(store, Store) else Store(store)
-    is_path = beside.is_file() or (beside.is_dir() and len(Path(source).parts) > 1)
-    data = datasets.load(
-        beside if is_path else source,
-        property=content.get("property"),
-        unit=content.pop("unit", None),
-    )
+    data = _loaded(content.pop("data"), folder, content.get("property"), unit)
+    if "test" in content:
+        given = content["test"]
+        name = content.get("property", data.default_target)
+        names = [given] if isinstance(given, str) else given
+        content["test"] = [_loaded(name_of_test, folder, name, unit) for name_of_test in names]
     return compare(
         data,
         content.pop("representations", None),
@@ -144,3 +154,10 @@ def run(
         progress=progress,
         **content,
     )
+
+
+def _loaded(source: str, folder: Path, property: str | None, unit: str | None) -> Dataset:
+    """A data set by its name, or by its path as seen from a folder."""
+    beside = folder / source
+    is_path = beside.is_file() or (beside.is_dir() and len(Path(source).parts) > 1)
+    return datasets.load(beside if is_path else source, property=property, unit=unit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from molkern.representations._base import real_type
 from molkern.structures import Structures
 from molkern.study import models
 from molkern.study.measurements import Measurements, machine, measured, threads
+from molkern.study.plan import Plan, checked_plan
 from molkern.study.progress import Progress, ProgressCallback
-from molkern.study.protocol import checked_plan
 from molkern.study.store import Store
-from molkern.study.tasks import Plan
 
 __all__ = ["cost"]
 
@@ -30,7 +29,7 @@ _LEARNING = OPERATIONS[2:]
 _AS_IT_IS = "as it is"  # None is a value of `average`
 # What a plan holds for a running comparison, and measurements do not need.
 _UNUSED: dict[str, Any] = {
-    "store": None, "max_bytes": 0, "n_threads": None, "progress": None, "n_models": 1
+    "store": None, "max_bytes": 0, "n_threads": None, "progress": None
 }  # fmt: skip
 
 
@@ -62,8 +61,9 @@ def cost(
     sizes: Sequence[int] | None = None,
     n_threads: int | Sequence[int] | None = None,
     property: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[Any, float] | None = None,
     split: str | None = None,
+    test: Any = None,
     n_tune: int = 2000,
     cv: int = 5,
     max_structures: int = 1000,
@@ -78,7 +78,8 @@ def cost(
     data : Dataset, Structures, or name or path for `molkern.datasets.load`
         Structures have no labels: nothing can be trained on them.
     representations : representation, str, mapping or sequence of them, optional
-        As in `molkern.study.compare`.
+        As in `molkern.study.compare`; those that cannot represent the structures are left out with
+        a note, if any other can.
     operations : sequence, optional
         What is inside the clock:
 
@@ -106,7 +107,7 @@ def cost(
         Training sizes N. None: as in `molkern.study.compare`.
     n_threads : int or sequence of int, optional
         None: all allowed cores.
-    property, baseline, split, n_tune, cv
+    property, baseline, split, test, n_tune, cv
         As in `molkern.study.compare`.
     max_structures : int, default=1000
         Size of the sample, drawn with a fixed seed; of predictions, from the test set, whose
@@ -148,16 +149,17 @@ def cost(
         repeats=repeats,
         plan_options={
             "sizes": sizes, "property": property, "baseline": baseline, "split": split,
-            "n_tune": n_tune, "cv": cv,
+            "test": test, "n_tune": n_tune, "cv": cv,
         },
     )  # fmt: skip
     chosen = representations
     if chosen is None:
         chosen = models.default_representations(shared.fitted_to)
-    fresh = models.representations(chosen)
+    fresh, notes = models.suitable(
+        models.representations(chosen), lambda model: model.fit(shared.fitted_to)
+    )
     store = store if store is None or isinstance(store, Store) else Store(store)
     rows: list[dict[str, Any]] = []
-    notes: list[str] = []
     with Worker() as worker:
         for k, base in enumerate(fresh):
             label = models.label(base)
@@ -278,7 +280,7 @@ def _learning(model: Any, shared: _Input, plan: Plan, kernel: str, n: int) -> It
     random = parameters.get("permutation") == "random"
     ridge = {
         "n_copies": parameters["n_copies"] if random else 1,
-        "baseline": plan.baseline,
+        "baseline": plan.baseline.fitted,
         "cv": plan.cv,
     }
     rows = split.train[:n]

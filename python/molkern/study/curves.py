@@ -8,10 +8,12 @@ from typing import Any
 from molkern.regression import DEFAULT_ALPHAS
 from molkern.study import models
 from molkern.study.executor import Executor, Task
+from molkern.study.plan import Plan
 from molkern.study.result import NOT_RECORDED
 from molkern.study.splits import Split
 from molkern.study.store import arrays_hash
-from molkern.study.tasks import Fits, Job, Plan, Tune, compute
+from molkern.study.tasks import Fits, Job, Tune, compute
+from molkern.study.unseen import Unseen, unseen
 
 __all__ = ["run"]
 
@@ -27,7 +29,7 @@ _LARGEST_ALPHA = (
 
 
 def run(job: Job, executor: Executor) -> tuple[list[dict[str, Any]], list[str]]:
-    """All rows, in the order of models, splits and sizes, and notes on the choice of parameters.
+    """All rows, in the order of models, splits, sizes and test sets, and notes on parameters.
 
     Several workers get tasks of all models, those of the first before those of the next; alone,
     one model is finished after the other.
@@ -41,7 +43,8 @@ def run(job: Job, executor: Executor) -> tuple[list[dict[str, Any]], list[str]]:
             lambda task, result: curves[task.argument.number].finished(task, result),
             n_threads=job.plan.n_threads,
         )
-    rows = [row for curve in curves for row in curve.rows()]
+    lacking = unseen(job.plan)
+    rows = [row for curve in curves for row in curve.rows(lacking)]
     n, notes = max(job.plan.sizes), []
     if ends := [words for curve in curves for words in curve.sigma_at_ends()]:
         notes.append(_SIGMA_AT_ENDS.format(n, "; ".join(ends)))
@@ -120,26 +123,34 @@ class _Curve:
     def _task(self, stage: int, what: str, argument: Tune | Fits) -> Task:
         return Task((self.number, stage), f"{self.label}, {self.kernel}: {what}", argument)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Rows of the result, in the order of splits and sizes."""
+    def rows(self, lacking: Unseen) -> Iterator[dict[str, Any]]:
+        """Rows of the result, in the order of splits, sizes and test sets."""
         for k, n in self.pairs:
             split = self.plan.splits[k]
-            yield {
-                "dataset": self.plan.data.name,
-                "property": self.plan.property,
-                "unit": self.plan.data.units[self.plan.property],
-                "representation": self.label,
-                "kernel": self.kernel,
-                "baseline": self.plan.baseline,
-                "n_train": n,
-                "fold": split.fold,
-                "seed": split.seed,
-                "n_tune": min(n, self.n_tune),
-                **({} if self.plan.split is None else {"split": str(self.plan.split)}),
-                "n_represented": len(self.plan.data),
-                **NOT_RECORDED,
-                **self.fitted[k, n],
-            }
+            fitted = dict(self.fitted[k, n])
+            tests = fitted.pop("tests", [{}])
+            for (test, _), errors in zip(self.plan.tested(split), tests, strict=True):
+                symbols, count = lacking[k, n, test]
+                yield {
+                    "dataset": self.plan.data.name,
+                    "property": self.plan.property,
+                    "unit": self.plan.data.units[self.plan.property],
+                    "representation": self.label,
+                    "kernel": self.kernel,
+                    "baseline": self.plan.baseline.name,
+                    "n_train": n,
+                    **({"test": test} if test else {}),
+                    "fold": split.fold,
+                    "seed": split.seed,
+                    "n_tune": min(n, self.n_tune),
+                    **({} if self.plan.split is None else {"split": str(self.plan.split)}),
+                    "unseen": symbols,
+                    "n_unseen": count,
+                    "n_represented": len(self.plan.data),
+                    **NOT_RECORDED,
+                    **errors,
+                    **fitted,
+                }
 
     def sigma_at_ends(self) -> Iterator[str]:
         """Where the width for the largest training sets is at an end of its grid."""
@@ -159,24 +170,31 @@ class _Curve:
 
     def _specification(self, task: str, split: Split, n: int) -> dict[str, Any]:
         """All that decides the numbers of a task; a choice and a fit of one size differ."""
-        drawn = {}
-        if self.plan.split is not None:
-            # The data alone do not decide it: which structures are of one molecule may be stated.
-            parts = arrays_hash([split.train, split.test])
-            drawn = {"split": str(self.plan.split), "split_sha256": parts}
+        plan = self.plan
+        further: dict[str, Any] = {}
+        if plan.split is not None:
+            further["split"] = str(plan.split)
+        if plan.tests:
+            further["tests"] = [test.n_structures for test in plan.tests]
+        if plan.split is not None or plan.tests or split.rearranged:
+            # The data alone do not decide it: which structures are of one molecule may be stated,
+            # and the smallest training set decides whether elements come first.
+            further["split_sha256"] = arrays_hash([split.train, split.test])
+        if plan.baseline.atoms:
+            further["atoms"] = plan.baseline.energies
         return {
-            **drawn,
+            **further,
             "task": task,
-            "data": self.plan.data_hash,
-            "property": self.plan.property,
+            "data": plan.data_hash,
+            "property": plan.property,
             "representation": self.representation,
             "kernel": self.kernel,
-            "baseline": self.plan.baseline,
+            "baseline": plan.baseline.name,
             "fold": split.fold,
             "seed": split.seed,
             "n_train": n,
             "n_tune": min(n, self.n_tune),
-            "cv": self.plan.cv,
+            "cv": plan.cv,
         }
 
     def _stored(

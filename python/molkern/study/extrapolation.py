@@ -235,11 +235,22 @@ def _above_lowest(data: Dataset, name: str) -> npt.NDArray[np.float64]:
     return above
 
 
-def elements_first(order: Index, structures: Structures) -> Index:
+def elements_first(order: Index, present: npt.NDArray[np.bool_]) -> Index:
     """The same order but for the first structure with each element, which come before all others.
 
     Every training set then has all elements, as soon as it has as many structures as there are.
+
+    Parameters
+    ----------
+    order : ndarray of int64
+        Structures to learn from.
+    present : ndarray of bool, shape (n_structures, n_species)
+        Which elements each structure has.
+
+    Returns
+    -------
+    ndarray of int64
     """
-    present = structures.composition()[order] > 0
-    first = np.unique(present.argmax(axis=0)[present.any(axis=0)])
+    chosen = present[order]
+    first = np.unique(chosen.argmax(axis=0)[chosen.any(axis=0)])
     return np.concatenate([order[first], np.delete(order, first)])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import molkern
+from molkern.elements import numbers_of
 from molkern.structures import Structures
 
 __all__ = [
     "DEFAULT_REPRESENTATIONS",
     "OF_FRAMES",
+    "OF_PERIODIC",
     "REPRESENTATIONS",
     "default_representations",
     "label",
@@ -20,6 +22,7 @@ __all__ = [
     "representation",
     "representations",
     "specification",
+    "suitable",
 ]
 
 REPRESENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -81,18 +84,61 @@ _PERMUTATIONS = {
     "eigenspectrum": "eigenspectrum",
     "none": "unsorted",
 }
+# Those of the families that see the images of periodic structures; ANI-2x where it can.
+OF_PERIODIC = ("acsf", "ani-2x", "soap")
+ANI_2X = ("H", "C", "N", "O", "F", "S", "Cl")
 # They change the time that a result takes, not the result.
 _WITHOUT_INFLUENCE = ("n_threads",)
 
 
 def default_representations(structures: Structures) -> tuple[str, ...]:
-    """What is compared unless named; `OF_FRAMES` for the same atoms in the same order."""
+    """What is compared unless named.
+
+    `OF_PERIODIC` where any structure is periodic; `OF_FRAMES` for the same atoms in the same order.
+    """
+    if structures.pbc is not None and structures.pbc.any():
+        unknown = set(structures.species.tolist()) - set(numbers_of(ANI_2X))
+        return tuple(name for name in OF_PERIODIC if name != "ani-2x" or not unknown)
     sizes = structures.sizes
     if len(sizes) > 1 and sizes[0] > 0 and (sizes == sizes[0]).all():
         numbers = structures.numbers.reshape(len(sizes), -1)
         if (numbers == numbers[0]).all():
             return OF_FRAMES
     return DEFAULT_REPRESENTATIONS
+
+
+def suitable(fresh: Sequence[Any], require: Callable[[Any], object]) -> tuple[list[Any], list[str]]:
+    """Representations that can represent the structures at hand.
+
+    Parameters
+    ----------
+    fresh : sequence of representations
+    require : callable
+        Fits one, and raises ValueError or MemoryError where it is unsuitable.
+
+    Returns
+    -------
+    suitable : list of representations
+    notes : list of str
+        For each of the others, why it was left out.
+
+    Raises
+    ------
+    ValueError, MemoryError
+        What ``require`` raises for the first of them, if none is suitable.
+    """
+    kept, notes, errors = [], [], []
+    for model in fresh:
+        try:
+            require(model)
+        except (ValueError, MemoryError) as error:
+            errors.append(error)
+            notes.append(f"{label(model)} was left out: {error}")
+        else:
+            kept.append(model)
+    if not kept:
+        raise errors[0]
+    return kept, notes
 
 
 def representation(model: Any) -> Any:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import molkern
 from molkern import datasets
-from molkern._numbers import whole_number
 from molkern.datasets import Dataset
-from molkern.datasets.dataset import per_atom
-from molkern.regression.baseline import check_baseline
 from molkern.regression.linear import blas_threads
 from molkern.regression.similarity import LOCAL_KERNELS, MAX_BYTES, check_kernel, is_local
 from molkern.study import curves, models
 from molkern.study.checks import exact, learnt_nothing, notes_on, require_spread
 from molkern.study.executor import as_executor
-from molkern.study.extrapolation import Extrapolation
+from molkern.study.own_tests import decisions_of
+from molkern.study.plan import Plan, checked_plan
 from molkern.study.progress import ProgressCallback
 from molkern.study.result import Result
-from molkern.study.splits import Split, default_sizes, make_splits
-from molkern.study.store import VALUES_VERSION, Store, canonical, data_hash
-from molkern.study.tasks import Job, Plan
+from molkern.study.store import VALUES_VERSION, Store, canonical
+from molkern.study.tasks import Job, require_features
+from molkern.study.unseen import notes_on_unseen
 
 __all__ = ["accuracy", "compare"]
 
@@ -36,9 +33,10 @@ def accuracy(
     kernel: str = "laplacian",
     sizes: Sequence[int] | None = None,
     property: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[Any, float] | None = None,
     seeds: Sequence[int] | None = None,
     split: str | None = None,
+    test: Any = None,
     store: Store | str | Path | None = None,
     n_tune: int = 2000,
     cv: int = 5,
@@ -62,20 +60,31 @@ def accuracy(
         Training-set sizes, at least ``cv``. None: see `default_sizes`.
     property : str, optional
         None: the data set's default target. Structures without a label are left out, and noted.
-    baseline : {"none", "mean", "elements"}, optional
-        Fitted on each training set. None: ``"elements"`` for an extensive energy where
-        compositions differ, else ``"mean"``.
+    baseline : str or mapping, optional
+        What is subtracted before learning: ``"none"``; ``"mean"`` or ``"elements"`` (a linear
+        function of the counts of elements), fitted on each training set; ``"atoms"``, the energies
+        of free atoms and then the mean of the training set: what is learnt is the atomization
+        energy less its mean. Their energies are those of the data set (``Dataset.atom_energies``),
+        or given in the unit of the property: ``"atoms:H=-13.6,C=-1029.3"`` or ``{"H": -13.6, "C":
+        -1029.3}``. None: the data decide (``Dataset.extensivity``) between ``"elements"`` for a sum
+        over atoms where compositions differ, and ``"mean"``; a note says why.
     seeds : sequence of int, optional
         None: 0 where the data have official folds or splits, else 0, 1 and 2.
     split : str, optional
         What training and test sets are. None: official folds or splits, else a fifth of the
-        structures, drawn for each seed. ``"heavy_atoms:6"``: structures of up to 6 atoms other than
+        structures, drawn for each seed, so that training sets have all elements as soon as they can
+        (see `make_splits`). ``"heavy_atoms:6"``: structures of up to 6 atoms other than
         hydrogen to learn from, larger ones to be tested on; without the number one fewer than the
         largest has; errors are stated for each heavy atom, too. ``"energy:0.5"``: that share of
         each molecule's structures to learn from which is lowest in energy (up to the quantile of
         the property), the others to be tested on; of one molecule are structures of the same atoms
         in the same order, unless the data say so (``Dataset.molecules``); without the number a
         half. For each seed 10 000 of the structures to be tested on, if there are more.
+    test : Dataset, str, Path, mapping, or sequence of Dataset, str or Path, optional
+        Test sets of their own, or names or paths for `molkern.datasets.load`; the keys of a mapping
+        are their names. All structures of ``data`` are then the training part, in another order for
+        each seed; official folds and splits play no part. Models are fitted once and tested on each
+        set as a whole. All sets need the same property, in units that convert or are all unknown.
     store : Store or path, optional
         Folder of finished tasks: those found there are not computed again. None: no folder.
     n_tune : int, default=2000
@@ -105,8 +114,11 @@ def accuracy(
     Raises
     ------
     ValueError
-        For wrong parameters, forces, too few structures, or a size that the data do not have; with
-        ``split`` also for an element that the training part lacks, or a property that is no energy.
+        For wrong parameters, forces, labels beyond 1e100, too few structures, or a size that the
+        data do not have; with ``split`` also for an element that the training part lacks, or a
+        property that is no energy; with ``test`` also for a set without the property, in a unit
+        that does not convert, or of the same name as another; for a representation that cannot
+        represent the structures.
     OSError
         When the store's folder cannot be written; nothing is computed then. When a Dask scheduler
         cannot be reached.
@@ -122,6 +134,7 @@ def accuracy(
         baseline=baseline,
         seeds=seeds,
         split=split,
+        test=test,
         store=store,
         n_tune=n_tune,
         cv=cv,
@@ -139,9 +152,10 @@ def compare(
     kernels: Sequence[str] | None = None,
     sizes: Sequence[int] | None = None,
     property: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[Any, float] | None = None,
     seeds: Sequence[int] | None = None,
     split: str | None = None,
+    test: Any = None,
     store: Store | str | Path | None = None,
     n_tune: int = 2000,
     cv: int = 5,
@@ -158,19 +172,22 @@ def compare(
     representations : representation, str, mapping or sequence of them, optional
         As in `accuracy`. None: the sorted Coulomb matrix, the randomly sorted one with 8 copies,
         its eigenspectrum, and bag of bonds; where all structures are the same atoms in the same
-        order, the unsorted and the sorted Coulomb matrix, and bag of bonds.
+        order, the unsorted and the sorted Coulomb matrix, and bag of bonds; where any structure is
+        periodic, those that see its images: ACSF, SOAP, and AEV (ANI-2x) where its elements allow.
+        One that cannot represent the structures (an element that it does not know, features that
+        do not fit in memory) is left out with a note, if any other can.
     kernels : sequence of {"laplacian", "gaussian", "local.gaussian"}, optional
         Those of atoms go with representations with one row for each atom, the others with the
         other representations. None: all.
-    sizes, property, baseline, seeds, split, store, n_tune, cv, max_bytes, n_threads, executor
+    sizes, property, baseline, seeds, split, test, store
         As in `accuracy`.
-    progress
+    n_tune, cv, max_bytes, n_threads, executor, progress
         As in `accuracy`.
 
     Returns
     -------
     Result
-        Rows in the order of representations, kernels, splits and sizes.
+        Rows in the order of representations, kernels, splits, sizes and test sets.
 
     Raises
     ------
@@ -194,16 +211,7 @@ def compare(
     """
     if not isinstance(data, Dataset):
         data = datasets.load(data, property=property)
-    chosen = representations
-    if chosen is None:
-        chosen = models.default_representations(data.structures)
-    fresh = models.representations(chosen)
-    kernels = _fitting(fresh) if kernels is None else [check_kernel(name) for name in kernels]
-    if not kernels:
-        raise ValueError(f"kernels: expected at least one, found {kernels!r}")
-    pairs = _pairs(fresh, kernels)
-    _require_different("representations", fresh, [models.label(model) for model in fresh])
-    _require_different("kernels", kernels, kernels)
+    fresh = None if representations is None else models.representations(representations)
     store = store if store is None or isinstance(store, Store) else Store(store)
     plan = checked_plan(
         data,
@@ -212,20 +220,40 @@ def compare(
         baseline=baseline,
         seeds=seeds,
         split=split,
+        test=test,
         store=store,
         n_tune=n_tune,
         cv=cv,
         max_bytes=max_bytes,
         n_threads=n_threads,
         progress=progress,
-        n_models=sum(len(names) for _, names in pairs),
     )
+    if fresh is None:
+        fresh = models.representations(models.default_representations(plan.data.structures))
+    pairs = _checked_pairs(fresh, kernels)
     require_spread(plan)
+    suitable, left_out = models.suitable(fresh, lambda model: require_features(model, plan))
+    pairs = [(model, names) for model, names in pairs if any(model is kept for kept in suitable)]
+    plan = replace(plan, n_models=sum(len(names) for _, names in pairs))
     with blas_threads(n_threads):
         rows, choices = curves.run(Job(plan, pairs), as_executor(executor))
-    about = notes_on(plan.data.structures, fresh)
-    notes = (*plan.data.notes, *about, *choices, *learnt_nothing(rows), *exact(plan, rows))
-    return Result(tuple(rows), notes, _metadata(plan, fresh, kernels))
+    notes = [*plan.data.notes, *filter(None, [plan.baseline.reason]), *left_out]
+    notes += [*notes_on_unseen(plan), *notes_on(plan, suitable)]
+    notes += [*choices, *learnt_nothing(rows), *exact(plan, rows)]
+    return Result(tuple(rows), tuple(notes), _metadata(plan, pairs))
+
+
+def _checked_pairs(
+    fresh: Sequence[Any], kernels: Sequence[str] | None
+) -> list[tuple[Any, list[str]]]:
+    """Representations with their kernels; raise where they are wrong, or there twice."""
+    names = _fitting(fresh) if kernels is None else [check_kernel(name) for name in kernels]
+    if not names:
+        raise ValueError(f"kernels: expected at least one, found {kernels!r}")
+    pairs = _pairs(fresh, names)
+    _require_different("representations", fresh, [models.label(model) for model in fresh])
+    _require_different("kernels", names, names)
+    return pairs
 
 
 def _fitting(fresh: Sequence[Any]) -> list[str]:
@@ -262,105 +290,37 @@ def _require_different(name: str, items: Sequence[Any], words: Sequence[str]) ->
             raise ValueError(f"{name}: expected different ones, found twice: {word}")
 
 
-def checked_plan(
-    data: Dataset,
-    *,
-    sizes: Sequence[int] | None,
-    property: str | None,
-    baseline: str | None,
-    seeds: Sequence[int] | None,
-    split: str | None,
-    n_tune: int,
-    cv: int,
-    **options: Any,
-) -> Plan:
-    """Check everything that can be checked before computing."""
-    name = data.default_target if property is None else property
-    labelled = _labelled(data, name)
-    if seeds is None:
-        official = labelled.folds is not None or labelled.splits is not None
-        seeds = (0,) if official and split is None else (0, 1, 2)
-    if n_tune < cv or cv < 2:
-        raise ValueError(f"cv and n_tune: expected 2 <= cv <= n_tune, found {cv} and {n_tune}")
-    splits = make_splits(labelled, seeds, split, name)
-    rule = None if split is None else Extrapolation.parse(split, labelled.structures)
-    if rule is not None:
-        labelled = labelled.with_notes(rule.note(labelled, name))
-    if baseline is None:
-        baseline = labelled.extensivity(name).baseline
-    return Plan(
-        data=labelled,
-        property=name,
-        data_hash=data_hash(labelled, name),
-        splits=splits,
-        sizes=_checked_sizes(sizes, splits, cv),
-        split=rule,
-        baseline=check_baseline(baseline),
-        n_tune=n_tune,
-        cv=cv,
-        **options,
-    )
-
-
-def _labelled(data: Dataset, name: str) -> Dataset:
-    """The structures that have a finite label of this property."""
-    if name == "forces":
-        raise ValueError(
-            "property: forces are foreseen in the schema of a study, but cannot be learnt yet"
-        )
-    if name not in data.targets:
-        raise ValueError(
-            f"property: expected one of {sorted(data.targets)} of {data.name!r}, found {name!r}"
-        )
-    values = data.targets[name]
-    if values.ndim != 1 or per_atom(name):
-        raise ValueError(
-            f"property: {name!r} has shape {values.shape}; a learning curve needs one number "
-            "for each structure"
-        )
-    finite = np.isfinite(values)
-    if finite.all():
-        return data
-    missing = int((~finite).sum())
-    note = f"{missing} of {len(data)} structures have no finite {name} and were left out"
-    return data.select(finite).with_notes(note)
-
-
-def _checked_sizes(
-    sizes: Sequence[int] | None, splits: Sequence[Split], cv: int
-) -> tuple[int, ...]:
-    available = min(len(split.train) for split in splits)
-    if sizes is None:
-        sizes = [n for n in default_sizes(available) if n >= cv]
-    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(f"sizes: expected a sequence of integers, found {sizes!r}")
-    wanted = sorted({whole_number("sizes", n, 1) for n in sizes})
-    if not wanted or wanted[0] < cv or wanted[-1] > available:
-        raise ValueError(
-            f"sizes: expected training-set sizes from {cv} (one structure for each of the cv "
-            f"folds) to {available} (all the training part), found {list(sizes)}"
-        )
-    return tuple(wanted)
-
-
-def _metadata(plan: Plan, fresh: Sequence[Any], kernels: Sequence[str]) -> dict[str, Any]:
-    data = plan.data
+def _metadata(plan: Plan, pairs: Sequence[tuple[Any, Sequence[str]]]) -> dict[str, Any]:
+    data, pbc = plan.data, plan.data.structures.pbc
+    further: dict[str, Any] = {}
+    if plan.split is not None:
+        further["split"] = str(plan.split)
+    if plan.baseline.atoms:
+        further["atom_energies"] = plan.baseline.energies
+    if plan.tests:
+        further["tests"] = [
+            {"name": test.name, "n_structures": test.n_structures, **test.about}
+            for test in plan.tests
+        ]
     return {
         "molkern": molkern.__version__,
         "values_version": VALUES_VERSION,
         "dataset": data.name,
-        "n_structures": len(data),
+        "n_structures": len(data) - plan.n_own,
+        "periodic": pbc is not None and bool(pbc.any()),
         "citation": data.citation,
         "source": data.source,
         "sha256": data.sha256,
         "verified": data.verified,
+        "decisions": decisions_of(data),
         "data_hash": plan.data_hash,
-        "representations": [models.specification(model) for model in fresh],
-        "kernels": list(kernels),
+        "representations": [models.specification(model) for model, _ in pairs],
+        "kernels": list(dict.fromkeys(name for _, names in pairs for name in names)),
         "sizes": list(plan.sizes),
         "seeds": sorted({split.seed for split in plan.splits}),
         "n_tune": plan.n_tune,
         "cv": plan.cv,
-        "baseline": plan.baseline,
-        **({} if plan.split is None else {"split": str(plan.split)}),
+        "baseline": plan.baseline.name,
+        "baseline_reason": plan.baseline.reason or "as asked for",
+        **further,
     }

@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import molkern
+from molkern._arrays import require_bytes
 from molkern._atom_features import AtomFeatures, atom_features
-from molkern.datasets import Dataset
 from molkern.regression.baseline import fit_baseline
 from molkern.regression.linear import blas_threads, predict_in_blocks, solve_with_larger_alpha
-from molkern.regression.similarity import LOCAL_TUNING_ROWS, Similarity, is_local
+from molkern.regression.similarity import Similarity, is_local
 from molkern.regression.validation import (
     DEFAULT_ALPHAS,
     alpha_of_larger_set,
@@ -31,77 +30,23 @@ from molkern.regression.validation import (
     tune,
 )
 from molkern.study import models
-from molkern.study.extrapolation import Extrapolation, heavy_atoms
-from molkern.study.progress import Progress, ProgressCallback
+from molkern.study.plan import Plan
 from molkern.study.splits import Split
-from molkern.study.store import Store
 
-__all__ = ["Features", "Fits", "Job", "Plan", "Tune", "compute"]
+__all__ = ["Features", "Fits", "Job", "Tune", "compute", "require_features"]
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything about a study but its models; all of it checked."""
-
-    data: Dataset
-    property: str
-    data_hash: str
-    splits: tuple[Split, ...]
-    sizes: tuple[int, ...]
-    split: Extrapolation | None
-    baseline: str
-    n_tune: int
-    cv: int
-    store: Store | None
-    max_bytes: int
-    n_threads: int | None
-    progress: ProgressCallback | None
-    n_models: int
-
-    @cached_property
-    def origin(self) -> dict[str, Any]:
-        """Threads, instruction set and compiler of this process; see `study.result.ORIGIN`."""
-        build = molkern.build_info()
-        threads = build["n_threads"] if self.n_threads is None else self.n_threads
-        return {"n_threads": threads, "isa": build["isa"], "compiler": build["compiler"]}
-
-    @cached_property
-    def y(self) -> Floats:
-        """Labels, shape (n_structures, 1)."""
-        return np.asarray(self.data.targets[self.property], dtype=np.float64)[:, None]
-
-    @cached_property
-    def counts(self) -> npt.NDArray[np.int64] | None:
-        """Counts of elements for the baseline that needs them."""
-        return self.data.structures.composition() if self.baseline == "elements" else None
-
-    @cached_property
-    def used(self) -> Index:
-        """Structures that any split learns from or is tested on, in the order of the data."""
-        needed = [np.r_[part.train[: max(self.sizes)], part.test] for part in self.splits]
-        return np.unique(np.concatenate(needed))
-
-    @cached_property
-    def heavy_atoms(self) -> Index | None:
-        """Heavy atoms of each structure, where errors are stated for each of them."""
-        by_size = self.split is not None and self.split.kind == "heavy_atoms"
-        return heavy_atoms(self.data.structures) if by_size else None
-
-    def report(self, stage: str, completed: int, total: int, label: str, number: int) -> None:
-        """Tell how far a stage of a model is."""
-        if self.progress is not None:
-            self.progress(Progress(stage, completed, total, label, number, self.n_models))
-
-    def tune_rows(self, kernel: str) -> int:
-        """Most rows on which parameters are chosen."""
-        return min(self.n_tune, LOCAL_TUNING_ROWS) if is_local(kernel) else self.n_tune
-
-
 class Features:
     """Features of the structures that a plan uses, computed when a task first needs them.
+
+    Parameters
+    ----------
+    model : representation
+        Fitted to all structures of the plan, see `require_features`.
+    plan : Plan
 
     Attributes
     ----------
@@ -134,7 +79,6 @@ class Features:
         """Shape (n_chosen, n_copies * n_features), float64; or of atoms, as they come."""
         structures = self.plan.data.structures
         start = time.perf_counter()
-        self.model.fit(structures)
         if not self.every:
             structures = structures[self.chosen]
         features = self.model.transform(structures)
@@ -153,6 +97,24 @@ class Features:
         """Features of one copy, or of an atom."""
         X = self.rows.X if isinstance(self.rows, AtomFeatures) else self.rows
         return int(X.shape[1]) // self.n_copies
+
+
+def require_features(model: Any, plan: Plan) -> None:
+    """Fit a representation to the structures of a plan; raise where it cannot represent them.
+
+    Raises
+    ------
+    ValueError
+        What the representation says of the structures.
+    MemoryError
+        If its features do not fit in memory, with their size in bytes.
+    """
+    model.fit(plan.data.structures)
+    chosen = Features(model, plan).chosen
+    sizes = plan.data.structures.sizes
+    n_rows = int(sizes[chosen].sum()) if models.per_atom(model) else len(chosen)
+    shape = (n_rows, int(model.n_features_out_))
+    require_bytes(shape, str(model.get_params().get("dtype", "float64")), models.label(model))
 
 
 @dataclass(frozen=True)
@@ -291,7 +253,7 @@ class _Run:
             sigmas=sigmas,
             alphas=DEFAULT_ALPHAS,
             cv=plan.cv,
-            baseline=plan.baseline,
+            baseline=plan.baseline.fitted,
             counts=None if plan.counts is None else plan.counts[rows],
         )
         return {
@@ -312,7 +274,7 @@ class _Run:
         counts, test_counts = (
             (None, None) if plan.counts is None else (plan.counts[rows], plan.counts[test])
         )
-        base = fit_baseline(plan.baseline, plan.y[rows], counts)
+        base = fit_baseline(plan.baseline.fitted, plan.y[rows], counts)
         residual = plan.y[rows] - base.predict(n, counts)
         seconds_kernel = 0.0
 
@@ -342,9 +304,13 @@ class _Run:
         by_baseline = base.predict(len(test), test_counts)
         predicted += by_baseline
         finished = time.perf_counter()
+        error, alone = (np.abs(found - plan.y[test])[:, 0] for found in (predicted, by_baseline))
+        parts = [
+            self._errors(error[part], test[part]) | {"mae_baseline": float(alone[part].mean())}
+            for _, part in plan.tested(split)
+        ]
         return {
-            **self._errors(np.abs(predicted - plan.y[test])[:, 0], test),
-            "mae_baseline": float(np.abs(by_baseline - plan.y[test]).mean()),
+            **({"tests": parts} if plan.tests else parts[0]),
             "sigma": sigma,
             "alpha": alpha,
             "n_features": self.features.n_features,
@@ -358,17 +324,15 @@ class _Run:
         }
 
     def _errors(self, error: Floats, test: Index) -> dict[str, Any]:
-        """Summary of the errors on the test set, of shape (n_test,)."""
-        found: dict[str, Any] = {
+        """Summary of the errors on a test set, of shape (n_test,)."""
+        each = {name: error / divisor[test] for name, divisor in self.plan.divisors.items()}
+        return {
             "n_test": len(test),
             "mae": float(error.mean()),
             "rmse": float(np.sqrt((error**2).mean())),
             "max_error": float(error.max()),
+            **{name: float(values.mean()) for name, values in each.items()},
         }
-        if self.plan.heavy_atoms is not None:
-            each = error / self.plan.heavy_atoms[test]
-            found["mae_per_heavy_atom"] = float(each.mean())
-        return found
 
     def _adapted_alpha(self, kernel: Floats, rows: npt.NDArray[np.int64], alpha: float) -> float:
         """What suits these rows, beginning with the choice of a first part of them."""
@@ -378,7 +342,7 @@ class _Run:
             plan.y[rows],
             alpha=alpha,
             cv=plan.cv,
-            baseline=plan.baseline,
+            baseline=plan.baseline.fitted,
             counts=None if plan.counts is None else plan.counts[rows],
         )
 
