@@ -161,11 +161,11 @@ def test_interrupted(xyz, tmp_path):
     """Ctrl-C: one line that says where the results are, exit code 130."""
     code = (
         "import sys\n"
-        "from molkern import cli, study, terminal\n"
+        "from molkern import cli, study, terminal_bars\n"
         "def interrupt(self, step):\n"
         "    if step.stage == 'fit':\n"
         "        raise KeyboardInterrupt\n"
-        "terminal.ProgressBars.__call__ = interrupt\n"
+        "terminal_bars.ProgressBars.__call__ = interrupt\n"
         "sys.exit(cli.main())\n"
     )
     done = process("compare", xyz, *FEW, "--out", tmp_path / "out", code=code)

@@ -209,8 +209,8 @@ class TestAtoms:
         ],
     )
     def test_wrong_properties(self, tmp_path, properties, match):
-        text = f"1\nProperties={properties} energy=1\nH 0 0 0\n"
-        with pytest.raises(ValueError, match=rf"a\.xyz: {match}"):
+        text = f"1\nenergy=1\nH 0 0 0\n1\nProperties={properties} energy=1\nH 0 0 0\n"
+        with pytest.raises(ValueError, match=rf"a\.xyz: line 5 \(frame 1\): {match}"):
             load(written(tmp_path, text))
 
     @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ void define_xyz(py::module_& m) {
         .def("add_layout", &add_layout, py::arg("properties"), py::arg("columns"))
         .def("results", &results)
         .def_property_readonly("n_frames", &XyzParser::n_frames)
+        .def_property_readonly("n_lines", &XyzParser::n_lines)
         .def_property_readonly("bytes", &XyzParser::bytes);
 }
 

@@ -89,6 +89,8 @@ class XyzParser {
     Comments comments;
 
     std::size_t n_frames() const { return lines.size(); }
+    /// Lines of this file that are parsed; the next one is where a layout is missing.
+    std::int64_t n_lines() const { return line_; }
     /// Memory that the results take.
     std::size_t bytes() const;
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 try:
     import typer
 
-    from molkern import cli_data, cli_featurize, cli_load, cli_scaling, terminal
+    from molkern import cli_data, cli_featurize, cli_load, cli_scaling, terminal, terminal_bars
     from molkern.cli_load import (
         LengthUnit,
         MaxBytes,
@@ -305,7 +305,7 @@ def _study_and_report(
     costs = None
     measuring = options.pop("cost")
     try:
-        with terminal.ProgressBars() as bars:
+        with terminal_bars.ProgressBars() as bars:
             result = study.compare(dataset, chosen, progress=bars, **options)
         if measuring:
             costs = _measure(dataset, chosen, options)
@@ -324,7 +324,7 @@ def _measure(dataset: Dataset, chosen: list[str] | None, options: dict[str, Any]
     from molkern import study
 
     given = {name: value for name, value in options.items() if name not in ("seeds", "executor")}
-    with terminal.ProgressBars() as bars:
+    with terminal_bars.ProgressBars() as bars:
         return study.cost(
             dataset,
             chosen,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from molkern import terminal
+from molkern import terminal, terminal_bars
 from molkern.cli_load import (
     LengthUnit,
     MaxBytes,
@@ -117,7 +117,7 @@ def build_molecules(
     if (heavy_atoms is None) == (smiles is None):
         raise ValueError("expected either --heavy-atoms or --smiles")
     listed = None if smiles is None else _smiles_of(smiles)
-    with _resumable(out), terminal.BuildBar() as bar:
+    with _resumable(out), terminal_bars.BuildBar() as bar:
         path = build.build_molecules(
             out,
             heavy_atoms=heavy_atoms,
@@ -151,7 +151,7 @@ def build_trajectory(
     """Molecular dynamics of one molecule, as in MD17: energies and forces of its frames."""
     from molkern.datasets import build
 
-    with _resumable(out), terminal.BuildBar() as bar:
+    with _resumable(out), terminal_bars.BuildBar() as bar:
         path = build.build_trajectory(
             molecule,
             out,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from molkern import terminal
+from molkern import terminal, terminal_bars
 from molkern.cli_load import LengthUnit, MaxBytes, SkipDummies, Species, load
 from molkern.cli_options import DASK, WORKERS, at_least, executor, no_empty_folders
 
@@ -66,7 +66,7 @@ def featurize(
     folder = output.parent
     made = "" if folder.exists() else f" (the folder {folder} was made)"
     try:
-        with no_empty_folders(folder), terminal.ProgressBars() as bars:
+        with no_empty_folders(folder), terminal_bars.ProgressBars() as bars:
             path = plan.write(output, progress=bars, **options)
     except KeyboardInterrupt:
         kept = output.suffix == ".zarr"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from molkern import terminal
+from molkern import terminal_bars
 
 if TYPE_CHECKING:
     from molkern.datasets import Dataset
@@ -75,7 +75,7 @@ def load(data: str, *, species: str | None = None, **options: Any) -> Dataset:
         elements = [name.strip() for name in species.split(",") if name.strip()]
         if not elements:
             raise ValueError(f"--species: expected elements with commas, found {species!r}")
-    with terminal.ReadingBar() as bar:
+    with terminal_bars.ReadingBar() as bar:
         return datasets.load(data, species=elements, progress=bar, **options)
 
 

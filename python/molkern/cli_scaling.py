@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from molkern import terminal
+from molkern import terminal, terminal_bars
 from molkern.cli_options import at_least, names, no_empty_folders, writable
 
 __all__ = ["scaling"]
@@ -45,7 +45,7 @@ def scaling(
     store = store or out / "store"
     with no_empty_folders(out, store):
         writable(out)
-        with terminal.ProgressBars() as bars:
+        with terminal_bars.ProgressBars() as bars:
             found = study.scaling(
                 names("representations", representations, list(study.REPRESENTATIONS)),
                 max_atoms=at_least("max-atoms", max_atoms, 10) or max_atoms,

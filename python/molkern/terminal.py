@@ -1,16 +1,13 @@
-"""What the command line shows: progress, tables, facts (Rich)."""
+"""What the command line shows: tables and facts (Rich)."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,12 +20,8 @@ if TYPE_CHECKING:
 
     from molkern.datasets import Availability, Dataset, Decision
     from molkern.study import Measurements, Result
-    from molkern.study import Progress as Step
 
 __all__ = [
-    "BuildBar",
-    "ProgressBars",
-    "ReadingBar",
     "decisions",
     "describe",
     "describe_tests",
@@ -40,78 +33,6 @@ __all__ = [
     "show_dataset",
     "show_scaling",
 ]
-
-_STAGES = {
-    "representation": "representation",
-    "kernel": "distances and kernel",
-    "tune": "choice of sigma and alpha",
-    "fit": "learning curve",
-    "cost": "time and memory",
-    "scaling": "time and memory",
-    "features": "features",
-}
-_WHOLE = ("cost", "scaling", "features")  # the only stage of a model
-
-
-class ProgressBars:
-    """Two bars on stderr, all models and the stage of the present one; lines if it is a file."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}", markup=False),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._all = self._bars.add_task("models", count="")
-        self._stage = self._bars.add_task("", count="")
-        self._seen: tuple[int, str] | None = None
-        self._shares: dict[int, dict[str, float]] = {}
-
-    def __enter__(self) -> ProgressBars:
-        if self._console.is_terminal:
-            self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._console.is_terminal:
-            self._bars.stop()
-
-    def __call__(self, step: Step) -> None:
-        """Show a step of the study."""
-        share = self._shares.get(step.model)
-        if share is None:
-            share = self._shares[step.model] = {"tune": 0.0, "fit": 0.0}
-            if not self._console.is_terminal:
-                words = f"model {step.model + 1} of {step.n_models}: {step.label}"
-                print(words, file=sys.stderr, flush=True)
-        if self._seen != (step.model, step.stage):
-            self._seen = (step.model, step.stage)
-            self._bars.reset(self._stage)
-        if step.stage in share:
-            share[step.stage] = step.completed / max(step.total, 1)
-        done = sum(sum(part.values()) for part in self._shares.values()) / 2
-        if step.stage in _WHOLE:
-            done = step.model + step.completed / max(step.total, 1)
-        count = f"{step.model + 1} of {step.n_models}"
-        self._bars.update(
-            self._all, description=step.label, completed=done, total=step.n_models, count=count
-        )
-        self._bars.update(
-            self._stage,
-            description=f"  {_STAGES.get(step.stage, step.stage)}",
-            completed=step.completed,
-            total=step.total,
-            count=f"{step.completed} of {step.total}",
-        )
 
 
 def describe(dataset: Dataset) -> None:
@@ -130,7 +51,9 @@ def show_dataset(dataset: Dataset) -> None:
     console = _console()
     structures = dataset.structures
     sizes = structures.sizes
-    atoms = "no atoms" if not len(sizes) else f"{sizes.min()} to {sizes.max()} atoms each"
+    atoms = "no atoms"
+    if len(sizes):
+        atoms = " to ".join(str(n) for n in sorted({int(sizes.min()), int(sizes.max())})) + " atoms"
     console.print(Text(f"{dataset.name}: {len(dataset)} structures, {atoms}", style="bold"))
     counts = structures.composition()
     present = zip(structures.species.tolist(), (counts > 0).sum(axis=0).tolist(), strict=True)
@@ -311,74 +234,6 @@ def _console(minimum: int = 120) -> Console:
     if not console.is_terminal:
         console = Console(highlight=False, width=max(console.width, minimum))
     return console
-
-
-class BuildBar:
-    """A bar on stderr for a build: what is being done, how much is done, how many failed."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}", markup=False),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._bars.add_task("", count="")
-        self._stage = ""
-        self._tenth = -1
-
-    def __enter__(self) -> BuildBar:
-        if self._console.is_terminal:
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bars.stop()
-
-    def __call__(self, stage: str, done: int, failed: int, total: int) -> None:
-        """Show how far a stage is; where stderr is a file, a line for every tenth of it."""
-        if stage != self._stage:
-            self._stage, self._tenth = stage, -1
-            self._bars.reset(self._task)
-        count = f"{done} of {total}" + (f", {failed} failed" if failed else "")
-        self._bars.update(self._task, description=stage, completed=done, total=total, count=count)
-        tenth = 10 * done // max(total, 1)
-        if tenth > self._tenth and not self._console.is_terminal:
-            print(f"{stage}: {count}", file=sys.stderr, flush=True)
-        self._tenth = max(tenth, self._tenth)
-
-
-class ReadingBar:
-    """A bar on stderr while a file is read, where stderr is a terminal."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=None)
-
-    def __enter__(self) -> ReadingBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, words: str, done: int, total: int) -> None:
-        """Show how far the file is read; ``total`` is 0 where its length is not known."""
-        self._bar.update(self._task, description=words, completed=done, total=total or None)
 
 
 def show_built(path: Path) -> None:

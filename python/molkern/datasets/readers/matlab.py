@@ -71,11 +71,11 @@ def matlab_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         names = _names_of_numbers(path.read_bytes())
     except (_Damaged, zlib.error, struct.error) as error:
-        raise bad_file(path, f"not a readable MATLAB file (truncated?): {error}") from error
+        raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     try:
         content = loadmat(str(path), variable_names=names)
     except Exception as error:  # SciPy raises many kinds, TypeError and zlib.error among them.
-        raise bad_file(path, f"not a readable MATLAB file (truncated?): {error}") from error
+        raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     found = {name: content[name] for name in names if isinstance(content.get(name), np.ndarray)}
     return {name: values for name, values in found.items() if values.dtype.kind in "fiu"}
 
@@ -129,8 +129,9 @@ def _checked_name(part: bytes, order: str) -> str | None:
         return None
     kind, values = elements.next()
     count = int(np.prod(sizes, dtype=object))
+    shown = name.decode("latin-1")
     if kind not in _NUMBERS or len(values) != count * _NUMBERS[kind]:
-        raise _Damaged(f"variable {name!r} declares {count} numbers in {len(values)} bytes")
+        raise _Damaged(f"variable {shown!r} declares {count} numbers in {len(values)} bytes")
     if elements:
-        raise _Damaged(f"variable {name!r} holds more than its numbers")
-    return name.decode("latin-1")
+        raise _Damaged(f"variable {shown!r} holds more than its numbers")
+    return shown

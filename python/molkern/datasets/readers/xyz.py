@@ -114,7 +114,13 @@ class _Reader:
 
     def _known(self, missing: bytes | None) -> None:
         while missing is not None:
-            self.parser.add_layout(missing, self.layouts.add(missing))
+            try:
+                columns = self.layouts.add(missing)
+            except ValueError as error:
+                frame = self.parser.n_frames - 1 - self.first_frames[-1]
+                where = f"line {self.parser.n_lines + 1} (frame {frame})"
+                raise ValueError(f"{where}: {error}") from error
+            self.parser.add_layout(missing, columns)
             missing = self.parser.feed(b"")
 
 
