@@ -6,7 +6,8 @@ Every format of `written_files` is written in a random dialect and damaged in a 
 bytes changed, parts removed, doubled, moved or replaced by huge numbers, the end cut off, members
 of archives damaged inside. Each file is read by `molkern.datasets.load` and, now and then, by the
 command ``molkern data show``, in processes with limited memory. A file that breaks a promise is
-kept in the folder of --keep with what happened; the same seed makes the same files again.
+kept in the folder of --keep with what happened; the same seed makes the same files again, but for
+the times that databases and archives hold.
 
 Prints one JSON line: files read, refused, and broken promises by kind. Exit code 1 if there is one.
 """

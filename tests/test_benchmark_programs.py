@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import itertools
 import json
@@ -223,3 +224,35 @@ def run_case(case, values):
         method(instance, *values)
         n_methods += 1
     return n_methods > 0
+
+
+def test_race_of_readers(bench):
+    """Each reader that is here reads all frames; the rows say which version and how fast."""
+    reading = bench("reading")
+    rows = reading.race(argparse.Namespace(frames=100, atoms=5, repeats=1))
+    found = {row["reader"]: row for row in rows}
+    assert {"molkern", "molkern's parser", "ASE"} <= set(found)
+    assert found["molkern"]["times_molkern"] == 1.0
+    assert all(row["microseconds_per_frame"] > 0 and row["version"] for row in rows)
+
+
+def test_readers_agree_on_the_race(bench, tmp_path):
+    reading = bench("reading")
+    reading.write(tmp_path / "a.xyz", 3, 4)
+    theirs = reading.by_ase(tmp_path / "a.xyz")
+    assert len(theirs) == 3
+    np.testing.assert_array_equal(
+        reading.by_molkern(tmp_path / "a.xyz"), np.concatenate([forces for *_, forces in theirs])
+    )
+    positions = np.concatenate([positions for _, positions, _ in theirs])
+    np.testing.assert_array_equal(reading.by_parser(tmp_path / "a.xyz"), positions)
+
+
+def test_hostile_files_end_no_process_of_ours(bench, tmp_path):
+    reading = bench("reading")
+    path = tmp_path / "a.xyz"
+    for name in ("10^11 columns declared", "10^14 atoms declared", "cut off", "energy= twice"):
+        path.write_bytes(reading.HOSTILE[name])
+        assert reading.outcome("molkern", path).startswith("error: "), name
+    path.write_bytes(reading.HOSTILE["blank line between frames"])
+    assert reading.outcome("molkern", path).startswith("2 ")
