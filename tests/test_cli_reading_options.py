@@ -45,7 +45,7 @@ def test_species(tmp_path, capsys):
     assert "species" in words
     assert "3" in words
     words = shown(capsys, "data", "show", "a.xyz", "--species", "H,C,O")
-    assert "H (30)" in words
+    assert "H in 30" in words
 
 
 def test_dummies(tmp_path, capsys):

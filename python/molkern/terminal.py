@@ -43,7 +43,13 @@ def describe(dataset: Dataset) -> None:
     words = f"{dataset.name}: {len(dataset)} structures, {target} ({unit})"
     console.print(Text(words, style="bold"))
     decisions(dataset.decisions)
-    notes(dataset.notes)
+    notes(_more_than_decisions(dataset))
+
+
+def _more_than_decisions(dataset: Dataset) -> list[str]:
+    """Notes that the table of decisions does not have already."""
+    said = {f"{one.what}: {one.words}" for one in dataset.decisions}
+    return [note for note in dataset.notes if note not in said]
 
 
 def show_dataset(dataset: Dataset) -> None:
@@ -57,12 +63,12 @@ def show_dataset(dataset: Dataset) -> None:
     console.print(Text(f"{dataset.name}: {len(dataset)} structures, {atoms}", style="bold"))
     counts = structures.composition()
     present = zip(structures.species.tolist(), (counts > 0).sum(axis=0).tolist(), strict=True)
-    elements = ", ".join(f"{symbol_of(z)} ({n})" for z, n in present)
+    elements = ", ".join(f"{symbol_of(z)} in {n}" for z, n in present)
     periodic = 0 if structures.pbc is None else int(structures.pbc.any(axis=1).sum())
     facts = [
-        ("elements", f"{elements or 'none'} (structures that have them)"),
+        ("elements", f"{elements} structures" if elements else "none"),
         ("periodic", f"{periodic} of {len(dataset)} structures"),
-        ("verified", dataset.verified),
+        ("file", dataset.verified),
     ]
     for word, value in facts:
         console.print(Text(f"  {word.ljust(9)} {value}"), soft_wrap=True)
@@ -74,7 +80,7 @@ def show_dataset(dataset: Dataset) -> None:
         _targets(console, dataset)
     for why in dataset.unused.values():
         console.print(Text(f"not used: {why}"), soft_wrap=True)
-    notes(dataset.notes)
+    notes(_more_than_decisions(dataset))
 
 
 def _targets(console: Console, dataset: Dataset) -> None:
@@ -88,7 +94,10 @@ def _targets(console: Console, dataset: Dataset) -> None:
         mark = "* " if name == dataset.default_target else "  "
         numbers = ["–"] * 3
         if finite.size:
-            numbers = [f"{x:.7g}" for x in (finite.min(), finite.mean(), finite.max())]
+            # A mean of forces that is rounding is 0.
+            decimals = 7 - int(np.ceil(np.log10(max(np.abs(finite).max(), 1e-300))))
+            shown = (finite.min(), round(float(finite.mean()), decimals), finite.max())
+            numbers = [f"{x:.7g}" for x in shown]
         table.add_row(
             *map(
                 Text, (mark + name, dataset.units[name], each, str(finite.size // width), *numbers)

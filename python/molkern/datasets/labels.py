@@ -314,7 +314,6 @@ def _with_forces(
     sign = "sign turned: the file has the gradient of the energy" if turned else "sign as stored"
     energy = dataset.units[dataset.default_target]
     found = column.stated or stated.get(source)
-    notes = dataset.notes
     if found is not None:
         unit = unit_name(found.unit)
         words = f"{unit}, by {found.source}; {sign}"
@@ -323,7 +322,6 @@ def _with_forces(
     else:
         unit = f"{in_file}/{made.length}"
         words = f"{unit}, taken from the energy's; {sign}"
-        notes = (*notes, f"unit of {target} taken to be {unit}")
     factor = _to_unit_of(energy, unit)
     if factor not in (None, 1.0):
         values, unit = values * factor, f"{energy}/angstrom"
@@ -331,7 +329,6 @@ def _with_forces(
     return dataset.replace(
         targets=dataset.targets | {target: values},
         units=dataset.units | {target: unit},
-        notes=notes,
         decisions=(*dataset.decisions, Decision(target, source, words)),
     )
 
