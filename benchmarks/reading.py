@@ -37,7 +37,7 @@ HOSTILE: dict[str, bytes] = {
     "cut off": f"3\n{PROPERTIES} energy=1\n{WATER}"[:60].encode(),
     "energy= twice": f"1\n{PROPERTIES} energy=1 energy=2\nH 0 0 0\n".encode(),
     "rubbish at the end": f"3\n{PROPERTIES} energy=1\n{WATER}\0\0\0".encode(),
-    "Latin-1": f"1\n{PROPERTIES} name=caf\xe9 energy=1\nH 0 0 0\n".encode("latin-1"),
+    "Latin-1": f"1\n{PROPERTIES} name=m\xe9thane energy=1\nH 0 0 0\n".encode("latin-1"),
     "quote that never ends": f'1\n{PROPERTIES} name="abc energy=1\nH 0 0 0\n'.encode(),
     "9 MB in the comment": f'1\n{PROPERTIES} x="{"1 2 " * 2_250_000}"\nH 0 0 0\n'.encode(),
     "deuterium": f"1\n{PROPERTIES} energy=1\nD 0 0 0\n".encode(),

@@ -44,7 +44,7 @@ def shown(capsys, *arguments):
 def test_data_show_says_what_is_taken_for_what(capsys):
     words = shown(capsys, water(), "--unit", "hartree")
     assert "water: 4 structures, 3 atoms" in words
-    assert "elements H (4), O (4)" in words
+    assert "elements H in 4, O in 4 structures" in words
     said = "energy ← REF_energy hartree, as said by the user; all structures have one composition"
     assert said in words
     assert "forces ← REF_forces hartree/angstrom, taken from the energy's; sign as stored" in words
