@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from molkern.datasets.contents import Stated
 from molkern.datasets.names import POSITIONS, is_energy_name, words_of
 from molkern.datasets.units import energy_unit, length_unit, unit_name
 
-__all__ = ["ENERGY", "LENGTH", "stated_units", "unit_words_of"]
+__all__ = ["ENERGY", "LENGTH", "agreed", "stated_units", "unit_words_of"]
 
 ENERGY = "energy"  # stands for every energy that has no unit of its own
 LENGTH = "length"
@@ -70,6 +70,46 @@ def stated_units(words: Mapping[str, Any], columns: Iterable[str]) -> dict[str, 
             if target is not None:
                 found.setdefault(target, Stated(unit, source if len(source) < 80 else name))
     return found
+
+
+def agreed(name: str, texts: Sequence[str], name_of: Callable[[int], str]) -> str:
+    """The unit that every structure states under a name, each in words of its own.
+
+    Parameters
+    ----------
+    name : str
+        Of the unit: ``"energy_unit"``.
+    texts : sequence of str
+        What each structure says; empty where it says nothing.
+    name_of : callable
+        Where a structure stands in the file.
+
+    Raises
+    ------
+    ValueError
+        If structures state different units, or only some state one; names the first of each.
+
+    Examples
+    --------
+    >>> agreed("energy_unit", ["Ha", "hartree"], str)
+    'Ha'
+    """
+    first = texts[0] if texts else ""
+    for k, text in enumerate(texts):
+        if text == first or _same_unit(text, first):
+            continue
+        shown = [f"{name}={t!r}" if t else f"no {name}" for t in (first, text)]
+        raise ValueError(
+            f"{name_of(0)} states {shown[0]}, {name_of(k)} {shown[1]}; expected one unit in all of "
+            "them: convert the values to one unit, or make files of one unit each"
+        )
+    return first
+
+
+def _same_unit(one: str, other: str) -> bool:
+    return any(
+        found(one) is not None and found(one) == found(other) for found in (energy_unit, length_unit)
+    )
 
 
 def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
