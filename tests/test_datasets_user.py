@@ -106,8 +106,9 @@ class TestArrays:
 
     def test_two_spellings_of_energy_are_both_kept(self, tmp_path):
         dataset = load(packed(tmp_path / "a.npz", energy=None, E=ENERGY, energies=ENERGY + 1))
-        np.testing.assert_array_equal(dataset.targets["energy"], ENERGY)
-        np.testing.assert_array_equal(dataset.targets["energies"], ENERGY + 1)
+        np.testing.assert_array_equal(dataset.targets["energy"], ENERGY + 1)
+        np.testing.assert_array_equal(dataset.targets["E"], ENERGY)
+        assert any("has other ones, too: E (" in note for note in dataset.notes)
 
     def test_positions_that_look_like_bohr_are_mentioned(self, tmp_path):
         path = packed(tmp_path / "a.npz", positions=geometry()[1] / BOHR)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from molkern._arrays import joined_ranges, unmasked
 from molkern.datasets.extensivity import Extensivity, extensivity
 from molkern.datasets.names import is_energy_name
+from molkern.datasets.units import unit_name
 from molkern.structures import Structures
 
 __all__ = ["Dataset", "Decision", "per_atom"]
@@ -125,6 +126,8 @@ class Dataset:
             )
         arrays = {name: _numbers(name, values) for name, values in self.targets.items()}
         object.__setattr__(self, "targets", arrays)
+        units = {name: unit_name(unit) for name, unit in self.units.items()}
+        object.__setattr__(self, "units", units)
         n, n_atoms = len(self.structures), self.structures.n_atoms
         for name, values in self.targets.items():
             first = n_atoms if per_atom(name) else n

@@ -54,7 +54,10 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         For labels, units, elements or cells that cannot be used as they are; names the file, and
         what to say about it.
     """
-    stated = stated_units(contents.words, contents.columns)
+    try:
+        stated, notes = stated_units(contents.words, contents.columns)
+    except ValueError as error:
+        raise bad_file(path, str(error)) from error
     made = geometry_of(
         path,
         contents,
@@ -69,7 +72,7 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         targets={},
         units={},
         source=str(path),
-        notes=(*contents.notes, *made.notes),
+        notes=(*contents.notes, *notes, *made.notes),
         molecules=contents.molecules,
         unused=contents.unused,
         decisions=tuple(made.decisions),

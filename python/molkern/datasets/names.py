@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from molkern.datasets.named_units import split_name
+
 __all__ = [
     "CELLS",
     "COUNTS",
@@ -18,6 +20,7 @@ __all__ = [
     "is_forces_name",
     "is_gradient_name",
     "is_intensive_name",
+    "is_part_of_energy",
     "is_stress_name",
     "is_virial_name",
     "pairs_with",
@@ -44,11 +47,27 @@ COUNTS = "n n_atoms num_atoms natoms natom n_atom counts sizes".split()
 KINDS = "config_type configtype config_types".split()
 # Whole names of total energies, in lower case; longer names are told by their words.
 _ENERGIES = frozenset(
-    "e e0 e_0 en ener etot e_tot toten e_dft edft e_pot epot u u0 u_0 u0_atom u298 u298_atom u_298 "
-    "h h298 h298_atom h_298 g g298 g298_atom g_298 hof heat_of_formation eat ae scf zpve".split()
+    "e e0 e_0 en ener etot e_tot etotal toten e_dft edft e_pot epot u u0 u_0 u0_atom u298 "
+    "u298_atom u_298 h h298 h298_atom h_298 g g298 g298_atom g_298 hof heat_of_formation eat ae "
+    "scf zpve potential potential_total".split()
 )
-_ENERGY = re.compile(r"energ(y|ies|ie|ia)|enthalp|heat of formation")
-_PREFIXED = re.compile(r"(?:ref|dft|qm|ml|mace|gap|ccsd|mp2|hf|xtb|pbe|pbe0|b3lyp) e(?:tot|0)?")
+_ENERGY = re.compile(r"energ(y|ies|ie|ia)|\beng\b|enthalp|heat of formation|\bener\b")
+# Words that say which energy it is, before or after an e: E_total, E_KS, ref_e, E(RB3LYP).
+_LETTER = re.compile(
+    r"(?:(?P<before>[a-z0-9 ]+) )?(?:e|e0|etot|etotal|epot|toten|edft|eref)"
+    r"(?: (?P<after>[a-z0-9 ]+))?"
+)
+_NO_ENERGY = frozenset(
+    "f g x y z field cut mod modulus strain max min rms mean code value id mail num j step".split()
+)
+# A part of the total energy, or one that is measured from somewhere else: meant if nothing else is.
+_PART = re.compile(
+    r"\b(disp|dispersion|vdw|d3|d4|mbd|kin|kinetic|ke|zero point|zpe|zpve|repulsion|repulsive|"
+    r"nuclear|coulomb|electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
+    r"ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
+    r"deformation|free|gibbs|external|smearing|xc|nn|one electron|two electron|bond|"
+    r"angle|torsion|improper|lj|long|short|pair|restraint|bias|shift|offset|conserved|baseline)\b"
+)
 # Of one electron, of one state or of one atom: no sum over atoms, whatever the unit.
 _INTENSIVE = re.compile(
     r"\b(gap|homo\d*|lumo\d*|orbitals?|fermi|band|bandgap|ionization|ionisation|ip|affinity|ea|"
@@ -64,14 +83,20 @@ _FORCES = re.compile(r"\b(forces?|totfor|frc)\b")
 _GRADIENT = re.compile(r"\b(gradients?|grads?|de dr|dedr|de dx)\b")
 _STRESS = re.compile(r"\bstress(es)?\b")
 _VIRIAL = re.compile(r"\bvirials?\b")
+# How many there are, or which one, of what has an energy.
+_COUNTS_ENERGIES = re.compile(
+    r".*\b(index|idx|ids?|count|rank|calls|evaluations|levels?|rmse|mae)"
+)
 # Numbers that say which structure it is, when, or how it was computed.
 _BOOKKEEPING = frozenset(
     "step steps timestep timesteps time t frame frames frameno framenumber image iteration iter i "
     "n index idx id ids no number num nr count config conf conformer structure molecule mol system "
     "sys row key seed replica walker generation epoch rank fold split origin sourceframe serial "
     "charge totalcharge multiplicity mult spin nelect nelectrons natoms nat natom size nsteps "
-    "temperature temp pressure mass weight weights age duration cputime walltime date year version "
-    "converged periodic pbc volume md5 hash".split()
+    "temperature temp pressure mass weight weights age duration cputime cpu walltime wall runtime "
+    "date year version converged periodic pbc volume md5 hash uid uuid pid jobid job nelec "
+    "nelectron scfcycles cycles cycle ncycles scfsteps mdstep mdsteps ecut encut ecutwfc ecutrho "
+    "cutoff kpoints nkpts sigma smearing energysigma elapsed memory threads ncores".split()
 )
 _COUNTED = frozenset(
     "index idx id ids no number num nr count step frame time config conf structure molecule mol "
@@ -98,16 +123,34 @@ def is_energy_name(name: str) -> bool:
     --------
     >>> [is_energy_name(n) for n in ("REF_energy", "U0", "gap_energy", "energy_weight")]
     [True, True, False, False]
+    >>> [is_energy_name(n) for n in ("E_total", "PotEng", "E(RB3LYP)", "E_kcal_mol", "E_field")]
+    [True, True, True, True, False]
     """
-    words = words_of(name)
+    base = split_name(name)[0]
+    words = words_of(base)
     if is_intensive_name(name) or _ABOUT.search(words.replace("sigma 0", "")):
         return False
-    if name.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
+    if base.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
         return True
+    if _ENERGY.search(words):
+        return not _COUNTS_ENERGIES.fullmatch(words)
+    letter = _LETTER.fullmatch(words)
+    if letter is not None:
+        others = f"{letter['before'] or ''} {letter['after'] or ''}".split()
+        return bool(others) and not _NO_ENERGY.intersection(others)
     # The energy that PBE0+MBD gives is called ePBE0+MBD in QM7-X.
-    return bool(
-        _ENERGY.search(words) or _PREFIXED.fullmatch(words) or re.match(r"e[A-Z]{2,}", name)
-    )
+    return bool(re.match(r"e[A-Z]{2,}", base))
+
+
+def is_part_of_energy(name: str) -> bool:
+    """Whether an energy is a part or a kind that is rarely meant where there is another.
+
+    Examples
+    --------
+    >>> [is_part_of_energy(n) for n in ("dispersion_energy", "free_energy", "E_ads", "REF_energy")]
+    [True, True, True, False]
+    """
+    return bool(_PART.search(words_of(split_name(name)[0])))
 
 
 def is_intensive_name(name: str) -> bool:
@@ -123,8 +166,20 @@ def is_intensive_name(name: str) -> bool:
 
 
 def is_forces_name(name: str) -> bool:
-    """Whether a name with three numbers for each atom means forces."""
-    return name == "F" or bool(_FORCES.search(words_of(name)))
+    """Whether a name with three numbers for each atom means forces.
+
+    Examples
+    --------
+    >>> [is_forces_name(n) for n in ("REF_forces", "F", "negative_gradient", "gradient")]
+    [True, True, True, False]
+    """
+    words = words_of(split_name(name)[0])
+    negative = re.search(r"\b(negative|neg|minus)\b", words) or name.strip().startswith("-")
+    return (
+        words == "f"
+        or bool(_FORCES.search(words))
+        or bool(negative and _GRADIENT.search(words.removeprefix("neg ")))
+    )
 
 
 def is_gradient_name(name: str) -> bool:
@@ -150,12 +205,15 @@ def is_bookkeeping(name: str) -> bool:
     >>> [is_bookkeeping(n) for n in ("Timestep", "config_id", "charge", "gap", "mu")]
     [True, True, True, False, False]
     """
-    words = words_of(name).split()
-    whole = "".join(words)
+    if is_energy_name(name):
+        return False
+    words = words_of(split_name(name)[0]).split() or [""]
+    # The unit of a time or a temperature may be one letter.
+    plain = words[:-1] if words[-1] in ("s", "k", "sec", "min", "hours", "fs", "ps") else words
     return (
-        whole in _BOOKKEEPING
-        or (bool(words) and words[-1] in _COUNTED)
-        or (len(words) == 2 and words[0] in ("n", "num", "number") and words[1] != "energy")
+        any("".join(part) in _BOOKKEEPING for part in (words, plain))
+        or words[-1] in _COUNTED
+        or (len(words) == 2 and words[0] in ("n", "num", "number"))
     )
 
 
@@ -172,8 +230,8 @@ def pairs_with(energy: str, other: str) -> bool:
 
 def _marks(name: str) -> frozenset[str]:
     """The words of a name but for those that say what it is."""
-    words = words_of(name)
+    words = words_of(split_name(name)[0])
     for kind in (_ENERGY, _FORCES, _GRADIENT, _STRESS, _VIRIAL):
         words = kind.sub(" ", words)
-    plain = {"e", "f", "total", "tot", "free", "potential"}
+    plain = {"e", "f", "total", "tot", "free", "potential", "pot", "negative", "neg", "minus"}
     return frozenset(words.split()) - plain

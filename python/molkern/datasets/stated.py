@@ -8,16 +8,36 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from molkern.datasets.contents import Stated
-from molkern.datasets.names import POSITIONS, is_energy_name, words_of
-from molkern.datasets.units import energy_unit, length_unit, unit_name
+from molkern.datasets.named_units import is_unit
+from molkern.datasets.names import (
+    POSITIONS,
+    is_energy_name,
+    is_forces_name,
+    is_gradient_name,
+    pairs_with,
+    words_of,
+)
+from molkern.datasets.units import ATOMIC, energy_unit, length_unit, unit_name
 
-__all__ = ["ENERGY", "LENGTH", "agreed", "stated_units", "unit_words_of"]
+__all__ = ["ENERGY", "LENGTH", "agreed", "same_unit", "stated_units", "unit_words_of"]
 
 ENERGY = "energy"  # stands for every energy that has no unit of its own
 LENGTH = "length"
 _UNIT = re.compile(r"\b(units?|einheit(en)?)\b")
 _LENGTHS = {"r", "length", "lengths", "distance", "distances", "dist", *map(words_of, POSITIONS)}
-_PAIR = re.compile(r"\s*[\"'{]*([\w().+-]+)[\"']?\s*[:= ]\s*[\"']?([^\s\"'(),;{}]+)")
+_ENERGIES = {"", "e", "energy", "energies", "total energy", "potential energy"}
+_FORCES = {"f", "force", "forces", "gradient", "gradients"}
+# "energy: eV", "R bohr", "'U0': 'Ha'", "Energy in Hartree".
+_PAIR = re.compile(
+    r"\s*[\"'{]*([\w().+-]+(?: \w+)??)[\"']?\s*(?:[:=]|\b(?:are |is )?in\b| )\s*[\"']?"
+    r"([^\s\"'(),;{}]+(?: mol-1| mol\^-1)?)"
+)
+# Styles of LAMMPS: energy, length.
+_STYLES = {
+    "real": ("kcal/mol", "angstrom"),
+    "metal": ("eV", "angstrom"),
+    "electron": ("hartree", "bohr"),
+}
 
 
 def unit_words_of(name: str) -> str | None:
@@ -37,7 +57,9 @@ def unit_words_of(name: str) -> str | None:
     return " ".join(word for word in rest.split() if word not in ("property", "dict", "in", "of"))
 
 
-def stated_units(words: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Stated]:
+def stated_units(
+    words: Mapping[str, Any], columns: Iterable[str]
+) -> tuple[dict[str, Stated], list[str]]:
     """Units of columns, of energies and of lengths that a file states.
 
     Parameters
@@ -50,26 +72,51 @@ def stated_units(words: Mapping[str, Any], columns: Iterable[str]) -> dict[str, 
 
     Returns
     -------
-    dict of str to Stated
+    units : dict of str to Stated
         By column, or `ENERGY` and `LENGTH`.
+    notes : list of str
+        What is stated, but belongs to nothing or is not understood.
+
+    Raises
+    ------
+    ValueError
+        If two statements about the same values differ.
 
     Examples
     --------
-    >>> stated_units({"energy_units": "Ha", "units": "R bohr; mu Debye"}, ["E", "mu"])["mu"].unit
+    >>> words = {"energy_units": "Ha", "units": "R bohr; mu Debye"}
+    >>> stated_units(words, ["E", "mu"])[0]["mu"].unit
     'Debye'
+    >>> stated_units({"units": "au"}, ["E"])[0].keys()
+    dict_keys(['energy', 'length'])
     """
-    names = {words_of(name): name for name in columns}
+    names = list(columns)
     found: dict[str, Stated] = {}
+    notes = []
     for name, text in words.items():
         owner = unit_words_of(name)
         if owner is None:
             continue
-        for key, unit in _parts(owner, text):
+        parts, matched = _parts(owner, text), False
+        for key, unit in parts:
             source = f"{name}={text}" if isinstance(text, str) else f"{name} of {key}"
-            target = _target(key, unit, names)
-            if target is not None:
-                found.setdefault(target, Stated(unit, source if len(source) < 80 else name))
-    return found
+            one = Stated(unit, source if len(source) < 80 else name)
+            for target in _targets(key, unit, names):
+                matched = True
+                _keep(found, target, one)
+        if not matched and isinstance(text, str):
+            notes.append(
+                f"{name}={text[:60]!r} is not used: it is not known what it is the unit of"
+            )
+    return found, notes
+
+
+def _keep(found: dict[str, Stated], target: str, one: Stated) -> None:
+    other = found.setdefault(target, one)
+    if not same_unit(other.unit, one.unit):
+        raise ValueError(
+            f"unit of {target}: {other.source} and {one.source} do not agree; expected one of them"
+        )
 
 
 def agreed(name: str, texts: Sequence[str], name_of: Callable[[int], str]) -> str:
@@ -96,7 +143,7 @@ def agreed(name: str, texts: Sequence[str], name_of: Callable[[int], str]) -> st
     """
     first = texts[0] if texts else ""
     for k, text in enumerate(texts):
-        if text == first or _same_unit(text, first):
+        if text == first or (text and first and same_unit(text, first)):
             continue
         shown = [f"{name}={t!r}" if t else f"no {name}" for t in (first, text)]
         raise ValueError(
@@ -106,10 +153,18 @@ def agreed(name: str, texts: Sequence[str], name_of: Callable[[int], str]) -> st
     return first
 
 
-def _same_unit(one: str, other: str) -> bool:
-    return any(
-        found(one) is not None and found(one) == found(other) for found in (energy_unit, length_unit)
-    )
+def same_unit(one: str, other: str) -> bool:
+    """Whether two texts mean one unit, of energies, lengths or anything else.
+
+    Examples
+    --------
+    >>> same_unit("Ha", "hartree"), same_unit("Ha", "eV")
+    (True, False)
+    """
+    if unit_name(one).lower() == unit_name(other).lower():
+        return True
+    kinds = (energy_unit, length_unit)
+    return any(known(one) is not None and known(one) == known(other) for known in kinds)
 
 
 def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
@@ -122,30 +177,50 @@ def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
     if isinstance(text, Mapping):
         return [(words_of(str(key)), str(unit)) for key, unit in text.items()]
     single = str(text).strip()
-    if owner or energy_unit(single) or length_unit(single):
+    if owner:
         return [(owner, single)]
-    pairs = [_PAIR.match(part) for part in re.split(r"[;,\n]", single)]
+    both = _both(single)
+    if both:
+        return [("energy", both[0]), ("length", both[1])]
+    if energy_unit(single) or length_unit(single):
+        return [("", single)]
+    pairs = []
     # A sentence is no list of units: only known ones count.
-    return [
-        (words_of(pair[1]), pair[2]) for pair in pairs if pair is not None and _is_known(pair[2])
-    ]
+    for part in re.split(r"[;,\n]|\band\b", single):
+        match = _PAIR.fullmatch(part.strip(" .")) or _PAIR.match(part)
+        if match is not None and is_unit(match[2]):
+            pairs.append((words_of(match[1]), match[2]))
+        elif energy_unit(part) or length_unit(part):
+            pairs.append(("", part.strip()))
+    return pairs
 
 
-def _is_known(unit: str) -> bool:
-    parts = unit.rpartition("/")
-    return bool(
-        energy_unit(unit)
-        or length_unit(unit)
-        or (energy_unit(parts[0]) and length_unit(parts[2]))
-        or unit_name(unit).lower() in ("debye", "d", "ghz", "bohr^2", "bohr^3", "angstrom^3")
-    )
+def _both(text: str) -> tuple[str, str] | None:
+    """Units of energy and length that one word means: ``au``, LAMMPS's ``metal``, ``eV/A``."""
+    plain = text.lower()
+    if plain in ATOMIC:
+        return "hartree", "bohr"
+    first, slash, last = unit_name(text).rpartition("/") if text else ("", "", "")
+    if slash and energy_unit(first) and length_unit(last):
+        return first, last
+    return _STYLES.get(plain)
 
 
-def _target(key: str, unit: str, names: Mapping[str, str]) -> str | None:
-    if key in names:
-        return names[key]
+def _targets(key: str, unit: str, names: list[str]) -> list[str]:
+    """What a unit belongs to: columns, all energies, or lengths."""
+    of_names = {words_of(name): name for name in names}
+    if key in of_names:
+        return [of_names[key]]
     if key in _LENGTHS or (not key and length_unit(unit) and not energy_unit(unit)):
-        return LENGTH
-    if not key or key in ("e", "energies") or is_energy_name(key):
-        return ENERGY
-    return next((name for word, name in names.items() if word in (f"{key}s", key[:-1])), None)
+        return [LENGTH]
+    if key in _ENERGIES:
+        return [ENERGY]
+    forces = [name for name in names if is_forces_name(name) or is_gradient_name(name)]
+    if key in _FORCES:
+        return forces
+    # A unit with marks of its own is not that of other energies: xtb_energy_unit.
+    if is_energy_name(key):
+        return [name for name in names if is_energy_name(name) and pairs_with(key, name)]
+    if is_forces_name(key):
+        return [name for name in forces if pairs_with(key, name)]
+    return [name for word, name in of_names.items() if word in (f"{key}s", key[:-1])]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from molkern.datasets.errors import AskedFor
+from molkern.datasets.spellings import ENERGIES_BY_NAME, LENGTHS_BY_NAME, split_unit
 
 __all__ = [
+    "ATOMIC",
     "BOHR",
     "ENERGIES",
     "LENGTHS",
     "UNKNOWN",
     "conversion_factor",
     "energy_unit",
+    "force_unit",
     "length_factor",
     "length_unit",
     "unit_name",
@@ -34,47 +37,11 @@ _PER_HARTREE = {
 ENERGIES = tuple(_PER_HARTREE)
 _PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1, "pm": 100.0}
 LENGTHS = tuple(_PER_ANGSTROM)
-_ALIASES = {
-    "ha": "hartree",
-    "eh": "hartree",
-    "e_h": "hartree",
-    "hartrees": "hartree",
-    "electronvolt": "eV",
-    "electronvolts": "eV",
-    "electron volt": "eV",
-    "electron volts": "eV",
-    "millihartree": "mHa",
-    "kcal mol-1": "kcal/mol",
-    "kcal mol^-1": "kcal/mol",
-    "kcal/mole": "kcal/mol",
-    "kcal_per_mol": "kcal/mol",
-    "kj mol-1": "kJ/mol",
-    "kj mol^-1": "kJ/mol",
-    "kj/mole": "kJ/mol",
-    "rydberg": "Ry",
-    "rydbergs": "Ry",
-    "cm^-1": "cm-1",
-    "1/cm": "cm-1",
-    "ang": "angstrom",
-    "angs": "angstrom",
-    "angstroms": "angstrom",
-    "ångström": "angstrom",
-    "ångstrom": "angstrom",
-    "å": "angstrom",
-    "\N{ANGSTROM SIGN}": "angstrom",
-    "a0": "bohr",
-    "a_0": "bohr",
-    "bohrs": "bohr",
-    "nanometer": "nm",
-    "nanometers": "nm",
-    "picometer": "pm",
-    "picometers": "pm",
-}
+_NAMES = ENERGIES_BY_NAME | LENGTHS_BY_NAME
 # Atomic units, and letters, mean something only where the kind of quantity is known.
-_OF_ENERGIES = dict.fromkeys(("a.u.", "au", "a.u", "atomic", "atomic units", "h"), "hartree")
-_OF_LENGTHS = {**dict.fromkeys(_OF_ENERGIES, "bohr"), "a": "angstrom"}
-del _OF_LENGTHS["h"]
-_ALIASES |= {name.lower(): name for name in (*_PER_HARTREE, *_PER_ANGSTROM)}
+ATOMIC = ("a.u.", "au", "a.u", "a. u.", "atomic", "atomic units", "atomic unit", "atomic_units")
+_OF_ENERGIES = {**dict.fromkeys(ATOMIC, "hartree"), "h": "hartree"}
+_OF_LENGTHS = {**dict.fromkeys(ATOMIC, "bohr"), "a": "angstrom"}
 
 
 def unit_name(unit: str) -> str:
@@ -106,11 +73,14 @@ def unit_name(unit: str) -> str:
     text = unit.strip()
     if not text:
         raise ValueError("unit: expected a name such as 'kcal/mol', found an empty string")
-    if text.lower() in _ALIASES:
-        return _ALIASES[text.lower()]
-    energy, slash, length = text.rpartition("/")
-    first, last = energy_unit(energy), length_unit(length)
-    return f"{first}/{last}" if slash and first and last else text
+    parts = split_unit(text)
+    if len(parts) == 1:
+        return _NAMES.get(parts[0], text)
+    if len(parts) == 2:
+        first, last = energy_unit(parts[0]), length_unit(parts[1])
+        if first and (last or parts[1] in ("atom", "atoms")):
+            return f"{first}/{last or 'atom'}"
+    return text
 
 
 def energy_unit(text: str) -> str | None:
@@ -118,12 +88,14 @@ def energy_unit(text: str) -> str | None:
 
     Examples
     --------
-    >>> energy_unit("a.u."), energy_unit("Ha"), energy_unit("debye")
-    ('hartree', 'hartree', None)
+    >>> energy_unit("a.u."), energy_unit("Ha"), energy_unit("kJ mol-1"), energy_unit("debye")
+    ('hartree', 'hartree', 'kJ/mol', None)
     """
     name = text.strip().lower()
-    found = _ALIASES.get(name, _OF_ENERGIES.get(name))
-    return found if found in _PER_HARTREE else None
+    parts = split_unit(name)
+    # A kilocalorie of one molecule is no unit that anybody uses.
+    whole = {"kcal": "kcal/mol", "kj": "kJ/mol"} | _OF_ENERGIES | ENERGIES_BY_NAME
+    return whole.get(name, whole.get(parts[0]) if len(parts) == 1 else None)
 
 
 def length_unit(text: str) -> str | None:
@@ -131,12 +103,22 @@ def length_unit(text: str) -> str | None:
 
     Examples
     --------
-    >>> length_unit("au"), length_unit("A"), length_unit("eV")
-    ('bohr', 'angstrom', None)
+    >>> length_unit("au"), length_unit("A"), length_unit("Bohr radius"), length_unit("eV")
+    ('bohr', 'angstrom', 'bohr', None)
     """
     name = text.strip().lower()
-    found = _ALIASES.get(name, _OF_LENGTHS.get(name))
-    return found if found in _PER_ANGSTROM else None
+    return LENGTHS_BY_NAME.get(name, _OF_LENGTHS.get(name))
+
+
+def force_unit(text: str) -> str:
+    """The name of a unit of forces, where it is known that the text is one; or the text.
+
+    Examples
+    --------
+    >>> force_unit("a.u."), force_unit("kcal/(mol*A)"), force_unit("eV A^-1"), force_unit("N")
+    ('hartree/bohr', 'kcal/mol/angstrom', 'eV/angstrom', 'N')
+    """
+    return "hartree/bohr" if text.strip().lower() in ATOMIC else unit_name(text)
 
 
 def unit_words(unit: str, *, after_number: bool = False) -> str:

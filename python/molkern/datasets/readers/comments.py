@@ -13,11 +13,12 @@ from molkern.datasets.contents import Column, Contents
 from molkern.datasets.names import CELLS, KINDS, PBC, is_energy_name
 from molkern.datasets.stated import unit_words_of
 
-__all__ = ["LEADING", "add_comments", "decoded"]
+__all__ = ["LEADING", "XYZ_ATOMS", "add_comments", "decoded"]
 
 Array = npt.NDArray[Any]
 
 _WORD, _NUMBER, _NUMBERS, _TEXT = range(4)  # as in cpp/formats/comment.hpp
+XYZ_ATOMS = "columns of the atoms"  # source of positions in XYZ
 LEADING = "comment"  # name of the number that begins every comment line
 _MOST_KEYS = 200
 _CELLS = ("lattice", *CELLS)

@@ -17,7 +17,7 @@ from molkern.datasets.contents import DUMMY, ISOTOPES, Column, Contents
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.names import is_forces_name, is_gradient_name
-from molkern.datasets.readers.comments import add_comments, decoded
+from molkern.datasets.readers.comments import XYZ_ATOMS, add_comments, decoded
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
 from molkern.elements import SYMBOLS
 
@@ -181,7 +181,7 @@ def _contents(path: Path, found: Found, layouts: _Layouts) -> Contents:
         codes,
         found["positions"],
         found["offsets"],
-        sources={"positions": "columns of the atoms"},
+        sources={"positions": XYZ_ATOMS},
         usual_length="angstrom",
         unused=dict(layouts.unused),
     )
