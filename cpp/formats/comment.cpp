@@ -38,6 +38,10 @@ std::string_view value_at(Cursor& cursor) {
     return value;
 }
 
+bool is_letter(char c) {
+    return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z');
+}
+
 bool is_gap(char c) {
     return divides(c) || c == '[' || c == ']';
 }
@@ -107,11 +111,17 @@ bool Items::add_spoken(std::string_view key, Cursor next, Cursor& cursor) {
     return true;
 }
 
-// A word, or a number without a key.
+// A word, or a number without a key or after a colon: "energy:-5.07", but not "12:30:45".
 void Items::add_word(std::string_view word) {
     double number = 0.0;
     if (parse_number(word, number)) {
         add({}, word, Item::Kind::text);
+        return;
+    }
+    const std::size_t colon = word.find(':');
+    if (colon != std::string_view::npos && is_letter(word.front()) &&
+        parse_number(word.substr(colon + 1), number)) {
+        add(word.substr(0, colon), word.substr(colon + 1), Item::Kind::text);
         return;
     }
     items.push_back({Item::Kind::word, word, {}});

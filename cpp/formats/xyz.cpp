@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t longest_symbol = 8;
 constexpr std::size_t most_shown = 40;
+constexpr std::size_t most_items = 10'000;  // of a comment line
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -111,9 +112,10 @@ std::optional<std::string> XyzParser::finish() {
 }
 
 std::size_t XyzParser::bytes() const {
-    std::size_t total = codes.size() * 4 + positions.size() * 8 + lines.size() * 20 +
-                        comments.frame.size() * 25 + comments.numbers.size() * 8 +
-                        comments.keys.bytes() + comments.texts.bytes();
+    std::size_t total = held_.capacity() + codes.size() * 4 + positions.size() * 8 +
+                        lines.size() * 20 + comments.frame.size() * 25 +
+                        comments.numbers.size() * 8 + comments.keys.bytes() +
+                        comments.texts.bytes();
     for (const auto& values : kept) total += values.size() * 8;
     return total;
 }
@@ -166,6 +168,9 @@ void XyzParser::parse_count(std::string_view line) {
 
 bool XyzParser::parse_comment(std::string_view line) {
     items_.parse(line);
+    if (items_.items.size() > most_items)
+        fail("expected a comment line of at most " + std::to_string(most_items) + " words, found " +
+             std::to_string(items_.items.size()));
     std::string_view properties;
     for (const Item& item : items_.items)
         if (item.key == "Properties" || item.key == "properties") properties = item.text;

@@ -91,7 +91,7 @@ class XyzParser {
     std::size_t n_frames() const { return lines.size(); }
     /// Lines of this file that are parsed; the next one is where a layout is missing.
     std::int64_t n_lines() const { return line_; }
-    /// Memory that the results take.
+    /// Memory that the results take, and the part of a line that is held.
     std::size_t bytes() const;
 
   private:

@@ -249,7 +249,7 @@ def compare(
         "max_bytes": max_bytes,
     }
     dataset = _load(data, property=property, **reading)
-    tests = [_load(path, property=dataset.default_target, **reading) for path in paths]
+    tests = [_load(path, like=dataset, **reading) for path in paths]
     options["test"] = tests or None
     folder = out or Path(_REPORTS) / folder_name(dataset, property, split, tests)
     _compare_one(dataset, chosen, options, folder, store)

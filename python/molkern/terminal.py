@@ -122,9 +122,10 @@ def decisions(lines: Sequence[Decision]) -> None:
 
 
 def describe_tests(tests: Sequence[Dataset]) -> None:
-    """What is tested on; notes on it come with the result."""
+    """What is tested on, and what in it was taken for what; notes on it come with the result."""
     for test in tests:
         _console().print(Text(f"tested on {test.name}: {len(test)} structures", style="bold"))
+        decisions(test.decisions)
 
 
 def notes(lines: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from molkern.datasets.names import (
 from molkern.datasets.readers.comments import LEADING
 from molkern.datasets.selection import listing
 
-__all__ = ["Choice", "chosen_column", "other_energies"]
+__all__ = ["Choice", "chosen_column", "column_like", "other_energies"]
 
 Choice = tuple[str, str]  # the column, and its name as a target; empty where there is none
 
@@ -64,6 +64,41 @@ def chosen_column(
             "property="
         )
     return (plausible[0], plausible[0]) if plausible else ("", "")
+
+
+def column_like(name: str, contents: Contents, named: Mapping[str, str], other: Choice) -> Choice:
+    """The column that holds what another file has under a name.
+
+    Parameters
+    ----------
+    name, contents, named
+        As for `chosen_column`.
+    other : (str, str)
+        What the property is called in the other file, and as a target.
+
+    Raises
+    ------
+    AskedFor
+        If it is not there; for the energy: nor a single energy under another name.
+    """
+    source, target = other
+    columns = {key: c for key, c in contents.columns.items() if not c.per_atom}
+    same = [key for key in columns if contents.sources.get(key, key) == source]
+    if same:
+        return same[0], target
+    if target != "energy":
+        return chosen_column(name, contents, named, target)
+    found, called = chosen_column(name, contents, named, None)
+    if called != target:
+        return chosen_column(name, contents, named, target)
+    others = other_energies(contents, found)
+    if others:
+        listed = listing([named[key] for key in (found, *others)])
+        raise AskedFor(
+            f"property: the energy that is learnt is called {source!r}; {name} has several, none "
+            f"of this name: {listed}; call it {source!r} there"
+        )
+    return found, target
 
 
 def other_energies(contents: Contents, chosen: str) -> list[str]:

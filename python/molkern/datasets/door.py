@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets import labels
+from molkern.datasets.choosing import Choice
 from molkern.datasets.contents import Contents
 from molkern.datasets.dataset import Dataset, Decision
 from molkern.datasets.errors import AskedFor
@@ -33,9 +34,13 @@ _ISOLATED = ("isolatedatom", "isolated", "singleatom", "freeatom", "e0")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the user says of a file; see :func:`molkern.datasets.load`."""
+    """What the user says of a file; see :func:`molkern.datasets.load`.
+
+    With ``like``, what is said was said of other data: it holds where this file does not say.
+    """
 
     property: str | None = None
+    like: Choice | None = None
     unit: str | None = None
     length_unit: str | None = None
     species: Sequence[str | int] | None = None
@@ -58,12 +63,17 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         stated, notes = stated_units(contents.words, contents.columns)
     except ValueError as error:
         raise bad_file(path, str(error)) from error
+    stated_length = stated.pop(LENGTH, None)
+    length, species = options.length_unit, options.species
+    if options.like is not None:
+        length = length if stated_length is None and contents.length is None else None
+        species = species if contents.types else None
     made = geometry_of(
         path,
         contents,
-        length=options.length_unit,
-        stated_length=stated.pop(LENGTH, None),
-        species=options.species,
+        length=length,
+        stated_length=stated_length,
+        species=species,
         skip_dummies=options.skip_dummies,
     )
     dataset = Dataset(

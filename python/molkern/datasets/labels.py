@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from molkern.datasets.choosing import chosen_column, other_energies
+from molkern.datasets.choosing import chosen_column, column_like, other_energies
 from molkern.datasets.contents import Column, Contents, Stated
-from molkern.datasets.dataset import Dataset, Decision
+from molkern.datasets.dataset import Dataset, Decision, per_atom
 from molkern.datasets.derivatives import with_derivatives
 from molkern.datasets.errors import AskedFor
 from molkern.datasets.named_units import split_name
@@ -51,39 +51,29 @@ def labelled(
     named = {key: f"{key} [{unit}]" for key, (unit, _) in all_units.items()}
     undecided = False
     try:
-        chosen, name = chosen_column(dataset.name, contents, named, options.property)
+        if options.like is not None and options.property is None:
+            chosen, name = column_like(dataset.name, contents, named, options.like)
+        else:
+            chosen, name = chosen_column(dataset.name, contents, named, options.property)
     except AskedFor as error:
         if not options.overview or options.property is not None:
             raise
         chosen, name, undecided = "", "", True
         dataset = dataset.with_notes(str(error))
-    values: dict[str, Array] = {}
-    for key, column in columns.items():
-        if not column.per_atom and (column.width <= _WIDEST or key == chosen):
-            values[name if key == chosen else key] = _read(column)
-    units = {
-        (name if key == chosen else key): all_units[key]
-        for key in columns
-        if (name if key == chosen else key) in values
-    }
-    unused = dict(dataset.unused)
-    for key, column in columns.items():
-        if not column.per_atom and column.width > _WIDEST and key != chosen:
-            unused[key] = (
-                f"{key}: {column.width} numbers for each structure, read only if asked for"
-            )
+    keys, unused = _kept(columns, chosen, name)
     dataset = dataset.replace(
-        targets=values,
-        units={key: unit for key, (unit, _) in units.items()},
+        targets={target: _read(columns[key]) for target, key in keys.items()},
+        units={target: all_units[key][0] for target, key in keys.items()},
         default_target=name,
-        unused=unused,
+        unused=dataset.unused | unused,
     )
     if undecided:
         return dataset
     if not chosen:
         return _without_property(dataset, contents, scalars, options)
     source = contents.sources.get(chosen, chosen)
-    dataset, in_file = _with_unit(dataset, chosen, name, source, units[name][1], options.unit)
+    found = all_units[chosen][1]
+    dataset, in_file = _with_unit(dataset, chosen, name, source, found, options.unit)
     others = other_energies(contents, chosen) if options.property is None else []
     if others:
         dataset = dataset.with_notes(
@@ -91,6 +81,29 @@ def labelled(
             "(--property NAME learns one of them)"
         )
     return with_derivatives(dataset, contents, made, chosen, in_file, stated)
+
+
+def _kept(
+    columns: Mapping[str, Column], chosen: str, name: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Columns that become targets, by their names as such; and why others do not."""
+    keys, unused = {name: chosen} if chosen else {}, {}
+    for key, column in columns.items():
+        if column.per_atom or key == chosen:
+            continue
+        if column.width > _WIDEST:
+            unused[key] = f"{column.width} numbers for each structure, read only if asked for"
+        elif key == name:
+            unused[key] = f"not used: {chosen} is taken for it"
+        elif per_atom(key):
+            unused[key] = (
+                "not used: a row for each structure, where its name means one for each atom"
+            )
+        else:
+            keys[key] = key
+    order = list(columns)
+    keys = dict(sorted(keys.items(), key=lambda item: order.index(item[1])))
+    return keys, {key: f"{key}: {why}" for key, why in unused.items()}
 
 
 def _read(column: Column) -> Array:

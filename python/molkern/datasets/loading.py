@@ -66,6 +66,7 @@ def load(
     keep_uncharacterized: bool = False,
     structures_only: bool = False,
     overview: bool = False,
+    like: Dataset | None = None,
     max_bytes: int | None = None,
     download: bool = True,
     progress: Progress | None = None,
@@ -113,6 +114,10 @@ def load(
     overview : bool, default=False
         Everything that a file holds, for a look at it: no property has to be chosen, and labels may
         be missing.
+    like : Dataset, optional
+        Data that this file is read beside, for instance as their test set. Its property is that of
+        these data, from the column of the same name in the file; ``length_unit`` and ``species``,
+        which were said of these data, hold where the file does not say.
     max_bytes : int, optional
         Memory that reading may take. None: three times the bytes on disk, and 64 MB.
     download : bool, default=True
@@ -148,6 +153,7 @@ def load(
     if entry is None:
         options = Options(
             property=property,
+            like=None if like is None else _property_of(like),
             unit=unit,
             length_unit=length_unit,
             species=species,
@@ -164,13 +170,22 @@ def load(
             progress=progress,
         )
     for name, value in (("length_unit", length_unit), ("species", species)):
-        if value is not None:
+        if value is not None and like is None:
             raise ValueError(
                 f"{name}: {entry.name} has a known one; leave out --{name.replace('_', '-')}, in "
                 f"Python {name}="
             )
     dataset = _load_entry(entry, keep_uncharacterized, download)
+    if property is None and like is not None:
+        property = like.default_target
     return dataset if structures_only else choose(dataset, property, unit)
+
+
+def _property_of(dataset: Dataset) -> tuple[str, str]:
+    """What the property of a data set is called in its file, and as a target."""
+    target = dataset.default_target
+    sources = [one.source for one in dataset.decisions if one.what == target]
+    return (sources[0] if sources and sources[0] else target), target
 
 
 def _entry(name: str | Path) -> Entry | None:

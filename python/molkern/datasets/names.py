@@ -84,9 +84,7 @@ _GRADIENT = re.compile(r"\b(gradients?|grads?|de dr|dedr|de dx)\b")
 _STRESS = re.compile(r"\bstress(es)?\b")
 _VIRIAL = re.compile(r"\bvirials?\b")
 # How many there are, or which one, of what has an energy.
-_COUNTS_ENERGIES = re.compile(
-    r".*\b(index|idx|ids?|count|rank|calls|evaluations|levels?|rmse|mae)"
-)
+_COUNTS_ENERGIES = re.compile(r".*\b(index|idx|ids?|count|rank|calls|evaluations|levels?|rmse|mae)")
 # Numbers that say which structure it is, when, or how it was computed.
 _BOOKKEEPING = frozenset(
     "step steps timestep timesteps time t frame frames frameno framenumber image iteration iter i "

@@ -151,16 +151,17 @@ def _contents(
 
 def _of_published(dataset: Dataset, options: Options, sha256: str) -> Dataset:
     """A published set, as its name gives it."""
-    if options.length_unit is not None:
+    if options.length_unit is not None and options.like is None:
         raise AskedFor(
             f"length_unit: the format of {Path(dataset.source).name} has a known unit; expected "
             f"None, found {options.length_unit!r}"
         )
-    if options.species is not None:
+    if options.species is not None and options.like is None:
         raise AskedFor("species: the file names its elements; leave out --species")
     if dataset.verified.startswith("not verified"):
         dataset = dataset.replace(verified="not verified: no hash is known for this file")
     dataset = dataset.replace(sha256=sha256)
     if options.structures_only:
         return dataclasses.replace(dataset, default_target="")
-    return choose(dataset, options.property, options.unit)
+    like = None if options.like is None else options.like[1]
+    return choose(dataset, options.property or like, options.unit)

@@ -5,6 +5,10 @@
     data = "qm7"                    # a name, or a path as seen from this file
     property = "energy"             # optional, as all that follow
     unit = "kcal/mol"
+    length_unit = "bohr"            # this and the next three: see molkern.datasets.load
+    species = ["Si", "O"]
+    skip_missing = true
+    skip_dummies = true
     representations = ["coulomb_matrix", { name = "coulomb_matrix_random", n_copies = 4 }]
     kernels = ["laplacian"]
     sizes = [100, 1000, 5732]
@@ -37,6 +41,10 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "data": (str, "a name or path"),
     "property": (str, "text"),
     "unit": (str, "text"),
+    "length_unit": (str, "text"),
+    "species": (list, "a list of symbols"),
+    "skip_missing": (bool, "true or false"),
+    "skip_dummies": (bool, "true or false"),
     "representations": (list, "a list of names or tables"),
     "kernels": (list, "a list of names"),
     "sizes": (list, "a list of integers"),
@@ -52,7 +60,9 @@ _ITEMS: dict[str, tuple[type, ...]] = {
     "test": (str,),
     "sizes": (int,),
     "seeds": (int,),
+    "species": (str, int),
 }
+_READING = ("unit", "length_unit", "species", "skip_missing", "skip_dummies")
 
 
 def read_study(path: str | Path) -> dict[str, Any]:
@@ -61,9 +71,10 @@ def read_study(path: str | Path) -> dict[str, Any]:
     Parameters
     ----------
     path : str or Path
-        A TOML file; keys: ``data`` and, optional, ``property``, ``unit``, ``representations``,
-        ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``split``, ``test``, ``n_tune`` (see
-        `molkern.study.compare`), ``forces`` (false).
+        A TOML file; keys: ``data`` and, optional, ``property``, ``unit``, ``length_unit``,
+        ``species``, ``skip_missing``, ``skip_dummies`` (see `molkern.datasets.load`),
+        ``representations``, ``kernels``, ``sizes``, ``seeds``, ``baseline``, ``split``, ``test``,
+        ``n_tune`` (see `molkern.study.compare`), ``forces`` (false).
 
     Returns
     -------
@@ -96,7 +107,7 @@ def read_study(path: str | Path) -> dict[str, Any]:
             raise ValueError(f"{path.name}: unknown key {key!r}, expected one of {list(_TYPES)}")
         kind, words = _TYPES[key]
         items = _ITEMS.get(key, ())
-        right = isinstance(value, kind) and not isinstance(value, bool)
+        right = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
         if not right or (
             items and not all(isinstance(v, items) and not isinstance(v, bool) for v in value)
         ):
@@ -137,14 +148,14 @@ def run(
         See `read_study` and `compare`.
     """
     content = read_study(path)
-    folder, unit = Path(path).parent, content.pop("unit", None)
+    folder = Path(path).parent
     store = store if store is None or isinstance(store, Store) else Store(store)
-    data = _loaded(content.pop("data"), folder, content.get("property"), unit)
+    reading = {key: content.pop(key) for key in _READING if key in content}
+    data = _loaded(content.pop("data"), folder, property=content.get("property"), **reading)
     if "test" in content:
         given = content["test"]
-        name = content.get("property", data.default_target)
         names = [given] if isinstance(given, str) else given
-        content["test"] = [_loaded(name_of_test, folder, name, unit) for name_of_test in names]
+        content["test"] = [_loaded(name, folder, like=data, **reading) for name in names]
     return compare(
         data,
         content.pop("representations", None),
@@ -156,8 +167,8 @@ def run(
     )
 
 
-def _loaded(source: str, folder: Path, property: str | None, unit: str | None) -> Dataset:
+def _loaded(source: str, folder: Path, **options: Any) -> Dataset:
     """A data set by its name, or by its path as seen from a folder."""
     beside = folder / source
     is_path = beside.is_file() or (beside.is_dir() and len(Path(source).parts) > 1)
-    return datasets.load(beside if is_path else source, property=property, unit=unit)
+    return datasets.load(beside if is_path else source, **options)

@@ -73,21 +73,23 @@ def own_tests(test: Any, data: Dataset, property: str) -> list[tuple[str, Datase
     TypeError
         For anything else.
     """
+    # A file's property is the one that is learnt, under the name that it has in the data's file.
+    data = data.replace(default_target=property)
     if isinstance(test, Mapping):
-        named = [(str(name), _loaded(one, property)) for name, one in test.items()]
+        named = [(str(name), _loaded(one, data)) for name, one in test.items()]
     else:
         several = isinstance(test, Iterable) and not isinstance(test, str | Path | Dataset)
-        named = _named([_loaded(one, property) for one in (test if several else [test])], data)
+        named = _named([_loaded(one, data) for one in (test if several else [test])], data)
     if not named:
         raise ValueError(f"test: expected at least one data set, found {test!r}")
     return [(name, _in_unit_of(data, name, one, property)) for name, one in named]
 
 
-def _loaded(test: Any, property: str) -> Dataset:
+def _loaded(test: Any, data: Dataset) -> Dataset:
     if isinstance(test, Dataset):
         return test
     if isinstance(test, str | Path):
-        return datasets.load(test, property=property)
+        return datasets.load(test, like=data)
     raise TypeError(
         "test: expected a data set, a name or path, a sequence of these, or a mapping from names "
         f"to them, found {type(test).__name__}"

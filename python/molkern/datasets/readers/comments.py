@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from molkern.datasets.contents import Column, Contents
+from molkern.datasets.contents import Column, Contents, Stated
+from molkern.datasets.named_units import is_unit
 from molkern.datasets.names import CELLS, KINDS, PBC, is_energy_name
-from molkern.datasets.stated import unit_words_of
+from molkern.datasets.spellings import ENERGIES_BY_NAME
+from molkern.datasets.stated import agreed, unit_words_of
 
 __all__ = ["LEADING", "XYZ_ATOMS", "add_comments", "decoded"]
 
@@ -21,7 +23,9 @@ _WORD, _NUMBER, _NUMBERS, _TEXT = range(4)  # as in cpp/formats/comment.hpp
 XYZ_ATOMS = "columns of the atoms"  # source of positions in XYZ
 LEADING = "comment"  # name of the number that begins every comment line
 _MOST_KEYS = 200
+_MOST_UNITS = 100  # different words after one value that are looked at
 _CELLS = ("lattice", *CELLS)
+_ELEMENTS = ("H", "U")  # in a formula such as "C 1 H 4", no enthalpies
 _TRUE, _FALSE = ("t", "true", "1"), ("f", "false", "0")
 
 
@@ -52,6 +56,44 @@ class _Items:
         rows = self._rows[key]
         found: Array = rows[self.kind[rows] != _WORD]
         return found
+
+    def words(self, key: int) -> Array:
+        """Items that are this word, in the order of frames."""
+        rows = self._rows[key]
+        found: Array = rows[self.kind[rows] == _WORD]
+        return found
+
+    def said(self, rows: Array) -> list[str]:
+        """The text of each frame; empty where it has none."""
+        texts = [""] * self.n_frames
+        for frame, value in zip(self.frame[rows].tolist(), self.value[rows].tolist(), strict=True):
+            texts[frame] = decoded(self.texts[value])
+        return texts
+
+    def unit_after(self, rows: Array, name_of: Callable[[int], str]) -> Stated | None:
+        """The unit that follows the values: "E = -76.1 Eh".
+
+        Raises
+        ------
+        ValueError
+            If it differs between frames.
+        """
+        after = rows + 1
+        there = after < len(self.frame)
+        there[there] &= self.frame[after[there]] == self.frame[rows[there]]
+        there[there] &= self.kind[after[there]] == _WORD
+        found = after[there]
+        which = np.unique(self.key[found])
+        if len(which) > _MOST_UNITS:  # titles
+            return None
+        units = {int(k): self.keys[k].strip("()[].;") for k in which.tolist()}
+        units = {k: text for k, text in units.items() if is_unit(text)}
+        if not units:
+            return None
+        texts = {int(self.frame[row]): units.get(int(self.key[row]), "") for row in found.tolist()}
+        frames = self.frame[rows].tolist()
+        said = agreed("unit", [texts.get(k, "") for k in frames], lambda k: name_of(int(frames[k])))
+        return Stated(said, "the word after it")
 
     def text(self, row: int) -> str:
         """The text of an item that is one."""
@@ -88,7 +130,7 @@ class _Items:
         first = int(self.value[row])
         return self.numbers[first : first + int(self.count[row])].tolist()
 
-    def column(self, rows: Array) -> Column | str:
+    def column(self, rows: Array, name_of: Callable[[int], str]) -> Column | str:
         """A column of the items that are numbers, or why there is none."""
         counts = np.unique(self.count[rows])
         width = int(counts[-1])
@@ -104,7 +146,8 @@ class _Items:
             values[self.frame[rows]] = self.numbers[self.value[rows][:, None] + np.arange(width)]
             return values.reshape(shape)
 
-        return Column(shape, read, n_missing=self.n_frames - len(rows))
+        unit = self.unit_after(rows, name_of)
+        return Column(shape, read, stated=unit, n_missing=self.n_frames - len(rows))
 
 
 def add_comments(contents: Contents, found: dict[str, Any]) -> None:
@@ -144,19 +187,34 @@ def add_comments(contents: Contents, found: dict[str, Any]) -> None:
     kept = sorted(named, key=lambda key: -len(named[key]))[:_MOST_KEYS]
     for key in named:
         rows = items.once(key, named[key])
+        if unit_words_of(key) is not None and not items.count[rows].any():
+            contents.words[key] = agreed(key, items.said(rows), contents.name_of)
+            continue
         text = _only_text(items, rows)
         if text is not None:
             contents.words[key] = text
-        if text is not None and unit_words_of(key) is not None:
-            continue
         if key not in kept:
             contents.unused.setdefault(key, f"{key}: one of more than {_MOST_KEYS} keys, not read")
             continue
-        column = items.column(rows)
+        column = items.column(rows, contents.name_of)
         if isinstance(column, Column):
             contents.columns.setdefault(key, column)
         else:
             contents.unused[key] = f"{key}: {column}"
+    _mention_units(contents, items)
+
+
+def _mention_units(contents: Contents, items: _Items) -> None:
+    """A note on a word that is a unit, but stands after no value."""
+    used = {column.stated.unit for column in contents.columns.values() if column.stated}
+    for k, key in enumerate(items.keys):
+        if len(key) > 1 and key.lower() in ENERGIES_BY_NAME and key not in used:
+            words = items.words(k)
+            if len(words):
+                contents.notes.append(
+                    f"{_where(items, words[0])} has the word {key!r}, which is not taken for a "
+                    "unit: it stands after no value; say the unit with --unit, in Python unit="
+                )
 
 
 def _only_text(items: _Items, rows: Array) -> str | None:
@@ -231,7 +289,8 @@ def _add_leading_number(contents: Contents, items: _Items) -> None:
     if leads.sum() < len(contents):
         return
     values = items.numbers[items.value[first]]
-    contents.columns[LEADING] = Column.of(values)
+    unit = items.unit_after(first, contents.name_of)
+    contents.columns[LEADING] = Column.of(values, stated=unit)
     contents.sources[LEADING] = "the number that begins every comment line"
 
 
@@ -240,15 +299,15 @@ def _add_spoken_energies(contents: Contents, items: _Items) -> None:
     spoken = [
         k
         for k, key in enumerate(items.keys)
-        if is_energy_name(key) and (items.kind[items._rows[k]] == _WORD).any()
+        if is_energy_name(key) and key not in _ELEMENTS and len(items.words(k))
     ]
     for k in spoken:
-        rows = items._rows[k]
-        rows = rows[(items.kind[rows] == _WORD) & (rows + 1 < len(items.frame))]
+        rows = items.words(k)
+        rows = rows[rows + 1 < len(items.frame)]
         rows = rows[(items.frame[rows + 1] == items.frame[rows])]
         rows = rows[(items.kind[rows + 1] == _NUMBER)] + 1
         rows = rows[[not items.keys[key] for key in items.key[rows].tolist()]]
         if len(rows) and len(np.unique(items.frame[rows])) == len(rows):
-            column = items.column(rows)
+            column = items.column(rows, contents.name_of)
             if isinstance(column, Column):
                 contents.columns[items.keys[k]] = column
