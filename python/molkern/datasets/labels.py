@@ -96,9 +96,7 @@ def _kept(
         elif key == name:
             unused[key] = f"not used: {chosen} is taken for it"
         elif per_atom(key):
-            unused[key] = (
-                "not used: a row for each structure, where its name means one for each atom"
-            )
+            unused[key] = "not used: a row for each structure, where the name means each atom"
         else:
             keys[key] = key
     order = list(columns)

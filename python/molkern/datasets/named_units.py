@@ -52,7 +52,7 @@ def split_name(name: str) -> tuple[str, str]:
         match = pattern.fullmatch(name.strip())
         if match is not None and is_unit(match[2]) and not is_unit(name):
             return match[1], match[2]
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|eV$|EV$|kcal|kJ)", "_", name)
+    spaced = re.sub(r"(?<=[a-ln-z0-9])(?=[A-Z][a-z]|m?eV$|EV$|kcal|kJ)", "_", name)
     words = [word for word in re.split(r"[_\s]+|(?<=\D)\.|\.(?=\D)|-(?=\D)", spaced) if word]
     for count in range(min(_MOST_WORDS, len(words) - 1), 0, -1):
         unit = _unit_of([word.lower() for word in words[-count:]])
