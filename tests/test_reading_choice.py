@@ -188,3 +188,24 @@ class TestTestFiles:
         shown = capsys.readouterr().out
         assert "tested on new: 6 structures" in shown
         assert "← energy" in shown.partition("tested on new")[2]
+
+
+class TestTypesInColumns:
+    TEXT = "3\nProperties=id:I:1:{column}:I:1:pos:R:3 energy=-1.5\n1 2 0 0 0\n2 1 1 0 0\n3 1 0 1 0\n"
+
+    @pytest.mark.parametrize("column", ["type", "atom_types"])
+    def test_types_need_elements(self, tmp_path, column):
+        path = tmp_path / "a.xyz"
+        path.write_text(self.TEXT.format(column=column))
+        with pytest.raises(ValueError, match=f"the column {column} of the atoms holds types"):
+            load(path)
+        assert load(path, species=["H", "O"]).structures.numbers.tolist() == [8, 1, 1]
+
+    def test_types_beside_elements_are_not_read(self, tmp_path):
+        path = tmp_path / "a.xyz"
+        text = "1\nProperties=type:I:1:species:S:1:pos:R:3 energy=-1.5\n7 O 0 0 0\n"
+        path.write_text(text)
+        assert load(path).structures.numbers.tolist() == [8]
+        path.write_text(text + self.TEXT.format(column="type"))
+        with pytest.raises(ValueError, match=r"frame 0 \(line 1\) names elements, frame 1 \(line 4"):
+            load(path)

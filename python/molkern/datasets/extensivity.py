@@ -104,6 +104,8 @@ def extensivity(structures: Structures, values: Floats, name: str, unit: str) ->
     predicted, by_fractions = _predicted_shares(counts, values)
     if np.isnan(predicted):
         few = "too few compositions to tell"
+        if is_energy and share < LEAST_SHARE[True]:
+            return Extensivity(False, True, share, f"no sum over atoms: elements explain {percent}")
         reason = f"{kind} by its name ({few}); elements explain {percent}"
         return Extensivity(is_energy, True, share, reason if is_energy else few)
     if predicted < LEAST_SHARE[energetic]:

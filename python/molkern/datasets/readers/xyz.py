@@ -28,6 +28,7 @@ Found = dict[str, Any]
 _SKIPPED, _SYMBOL, _NUMBER, _POSITION, _KEPT = range(5)
 _SYMBOLS = ("species", "symbol", "symbols", "element", "elements", "specie")
 _NUMBERS = ("z", "numbers", "atomic_numbers", "atomic_number")
+_TYPES = ("type", "types", "atom_type", "atom_types")  # OVITO's and LAMMPS's
 _POSITIONS = ("pos", "position", "positions", "coords", "coordinates", "r")
 _DUMMIES = ("X", "Xx", "XX", "Du", "DU", "du", "Bq", "BQ", "Gh", "GH", "LP", "Lp", "EP", "MW", "M")
 _MOST_LAYOUTS = 1000
@@ -49,13 +50,14 @@ class _Layouts:
     kept: list[str] = dataclasses.field(default_factory=list)
     held: list[dict[str, int]] = dataclasses.field(default_factory=list)
     unused: dict[str, str] = dataclasses.field(default_factory=dict)
-    by_number: bool = False
+    typed: list[str] = dataclasses.field(default_factory=list)  # columns of types; empty: elements
 
     def add(self, properties: bytes) -> list[tuple[int, int, int]]:
         """The columns that a text after Properties= describes, for the parser."""
         if len(self.held) >= _MOST_LAYOUTS:
             raise ValueError(f"more than {_MOST_LAYOUTS} different Properties in one file")
         self.held.append({})
+        self.typed.append("")
         if not properties:
             return list(_PLAIN)
         words = decoded(properties).strip().split(":")
@@ -65,6 +67,10 @@ class _Layouts:
                 "Properties: expected name:type:columns for each, such as species:S:1:pos:R:3, "
                 f"found {':'.join(words)[:80]!r}"
             )
+        names = {name.lower() for name, *_ in groups}
+        types = [name for name in _TYPES if name in names][:1]
+        if types and not names & {*_SYMBOLS, *_NUMBERS}:
+            self.typed[-1] = types[0]
         columns = [self._column(name, kind, int(width)) for name, kind, width in groups]
         roles = [role for role, *_ in columns]
         if roles.count(_POSITION) != 1 or not {_SYMBOL, _NUMBER} & set(roles):
@@ -79,6 +85,8 @@ class _Layouts:
         if key in _SYMBOLS and width == 1:
             return _SYMBOL, 1, 0
         if key in _NUMBERS and width == 1 and kind == "I":
+            return _NUMBER, 1, 0
+        if key == self.typed[-1] and width == 1 and kind == "I":
             return _NUMBER, 1, 0
         if key in _POSITIONS and width == 3:
             return _POSITION, 3, 0
@@ -165,6 +173,7 @@ def read_xyz_files(
 
     contents.name_of = name_of
     try:
+        _add_types(contents, found, reader.layouts)
         add_comments(contents, found)
     except ValueError as error:
         raise bad_file(path, str(error)) from error
@@ -185,14 +194,6 @@ def _contents(path: Path, found: Found, layouts: _Layouts) -> Contents:
         usual_length="angstrom",
         unused=dict(layouts.unused),
     )
-    numbered = codes < 0
-    if numbered.any():
-        contents.numbers = np.abs(codes)
-        first = int(np.searchsorted(contents.offsets, int(numbered.argmax()), side="right")) - 1
-        line = int(found["lines"][first]) + 2
-        contents.types = (
-            f"line {line}: the first column holds numbers, which may be types or atomic numbers"
-        )
     for name in layouts.kept:
         contents.columns[name] = _kept(found, layouts, name)
     if found["n_longer_lines"]:
@@ -201,6 +202,28 @@ def _contents(path: Path, found: Found, layouts: _Layouts) -> Contents:
             "are not read"
         )
     return contents
+
+
+def _add_types(contents: Contents, found: Found, layouts: _Layouts) -> None:
+    """Where numbers stand in the place of elements: of types, or in the column of symbols."""
+    numbered = contents.numbers < 0
+    typed = np.array([bool(name) for name in layouts.typed])[found["layouts"]]
+    if typed.any():
+        if not typed.all():
+            known, unknown = (contents.name_of(int(np.argmax(typed == t))) for t in (False, True))
+            raise ValueError(
+                f"{known} names elements, {unknown} types of atoms; expected one of them"
+            )
+        name = next(filter(None, layouts.typed))
+        contents.sources["numbers"] = name
+        contents.types = f"the column {name} of the atoms holds types, not elements"
+    if numbered.any():
+        contents.numbers = np.abs(contents.numbers)
+        first = int(np.searchsorted(contents.offsets, int(numbered.argmax()), side="right")) - 1
+        line = int(found["lines"][first]) + 2
+        contents.types = (
+            f"line {line}: the first column holds numbers, which may be types or atomic numbers"
+        )
 
 
 def _kept(found: Found, layouts: _Layouts, name: str) -> Column:
