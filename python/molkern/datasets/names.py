@@ -64,7 +64,7 @@ _NO_ENERGY = frozenset(
 _PART = re.compile(
     r"\b(disp|dispersion|vdw|d3|d4|mbd|kin|kinetic|ke|zero point|zpe|zpve|repulsion|repulsive|"
     r"nuclear|coulomb|electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
-    r"ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
+    r"atomization|atomisation|formation|cohesive|coh|ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
     r"deformation|free|gibbs|external|smearing|xc|nn|one electron|two electron|bond|"
     r"angle|torsion|improper|lj|long|short|pair|restraint|bias|shift|offset|conserved|baseline)\b"
 )
