@@ -88,7 +88,8 @@ def test_tested_on_files_of_ones_own(tmp_path, capsys):
     tests = ["--test", "near.xyz,warm/train.xyz", "--test", "one,two.xyz"]
     words = shown(capsys, "train.xyz", *few, *tests, "--sizes", "50,100")
     assert "train: 100 structures, energy (unit unknown)" in words
-    assert "tested on near: 30 structures tested on train: 20 structures tested on one,two" in words
+    for part in ("near: 30 structures energy ←", "train: 20 structures", "one,two: "):
+        assert f"tested on {part}" in words
     assert "Mean absolute error on near" in words
     assert "On warm/train, Bag of bonds" in words
     folder = tmp_path / "molkern-report" / "train-on-near-train-one_two"
