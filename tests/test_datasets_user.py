@@ -129,7 +129,7 @@ class TestArrays:
             ({"z": np.ones(3), "R": np.zeros((2, 4, 3))}, r"need positions of shape \(n_frames, 3"),
             ({"Z": np.ones(3), "R": np.zeros((3, 3))}, r"neither packed \(with offsets, or counts"),
             ({"Z": np.array([["Qq"]]), "R": np.zeros((1, 1, 3))}, "chemical symbol, found 'Qq'"),
-            ({"Z": np.array([[-2]]), "R": np.zeros((1, 1, 3))}, "expected positive integers"),
+            ({"Z": np.array([[-2]]), "R": np.zeros((1, 1, 3))}, "number -2, expected 1 to 118"),
             ({"Z": np.array([[1.5]]), "R": np.zeros((1, 1, 3))}, "Z: numbers: expected integers"),
             ({"Z": np.array([[1]]), "R": np.full((1, 1, 3), np.nan)}, "expected finite values"),
         ],

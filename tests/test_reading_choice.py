@@ -191,7 +191,9 @@ class TestTestFiles:
 
 
 class TestTypesInColumns:
-    TEXT = "3\nProperties=id:I:1:{column}:I:1:pos:R:3 energy=-1.5\n1 2 0 0 0\n2 1 1 0 0\n3 1 0 1 0\n"
+    TEXT = (
+        "3\nProperties=id:I:1:{column}:I:1:pos:R:3 energy=-1.5\n1 2 0 0 0\n2 1 1 0 0\n3 1 0 1 0\n"
+    )
 
     @pytest.mark.parametrize("column", ["type", "atom_types"])
     def test_types_need_elements(self, tmp_path, column):
@@ -207,5 +209,7 @@ class TestTypesInColumns:
         path.write_text(text)
         assert load(path).structures.numbers.tolist() == [8]
         path.write_text(text + self.TEXT.format(column="type"))
-        with pytest.raises(ValueError, match=r"frame 0 \(line 1\) names elements, frame 1 \(line 4"):
+        with pytest.raises(
+            ValueError, match=r"frame 0 \(line 1\) names elements, frame 1 \(line 4"
+        ):
             load(path)

@@ -77,15 +77,15 @@ class Contents:
         In the order of the file.
     sources : dict of str to str
         Names in the file of ``"numbers"``, ``"positions"``, ``"cell"``, ``"pbc"``, ...
-    length : Stated or None
-        Unit of positions and cells.
+    length, cell_length : Stated or None
+        Units of positions and of cells; of cells None: that of positions.
     usual_length : str
         The unit that this kind of file has unless it says otherwise; empty if there is none.
     words : dict of str to str or dict
         Texts that hold for the whole file, in which units may be stated.
     types : str
-        Not empty: ``numbers`` are types from 1 that the file does not call by elements; the words
-        say where.
+        Not empty: ``numbers`` are types that the file does not call by elements, from 1, or from 0
+        if any is 0; the words say where.
     kinds : ndarray of str, or None
         What each structure is, by ``config_type``.
     molecules : ndarray of int64, or None
@@ -108,6 +108,7 @@ class Contents:
     columns: dict[str, Column] = dataclasses.field(default_factory=dict)
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     length: Stated | None = None
+    cell_length: Stated | None = None
     usual_length: str = ""
     words: dict[str, Any] = dataclasses.field(default_factory=dict)
     types: str = ""

@@ -22,7 +22,7 @@ from molkern.datasets.dataset import Dataset, Decision
 from molkern.datasets.errors import AskedFor
 from molkern.datasets.files import bad_file
 from molkern.datasets.geometry import geometry_of
-from molkern.datasets.stated import LENGTH, stated_units
+from molkern.datasets.stated import CELL, LENGTH, stated_units
 from molkern.elements import symbol_of
 
 __all__ = ["Options", "admit"]
@@ -63,7 +63,7 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         stated, notes = stated_units(contents.words, contents.columns)
     except ValueError as error:
         raise bad_file(path, str(error)) from error
-    stated_length = stated.pop(LENGTH, None)
+    stated_length, stated_cell = stated.pop(LENGTH, None), stated.pop(CELL, None)
     length, species = options.length_unit, options.species
     if options.like is not None:
         length = length if stated_length is None and contents.length is None else None
@@ -73,6 +73,7 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         contents,
         length=length,
         stated_length=stated_length,
+        stated_cell=stated_cell,
         species=species,
         skip_dummies=options.skip_dummies,
     )

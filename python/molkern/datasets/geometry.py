@@ -14,7 +14,7 @@ from molkern.datasets.contents import DUMMY, ISOTOPES, Contents, Stated
 from molkern.datasets.dataset import Decision
 from molkern.datasets.files import bad_file
 from molkern.datasets.units import length_factor, length_unit
-from molkern.elements import numbers_of, symbol_of
+from molkern.elements import SYMBOLS, numbers_of, symbol_of
 from molkern.structures import Structures
 
 __all__ = ["Geometry", "geometry_of"]
@@ -42,6 +42,7 @@ def geometry_of(
     *,
     length: str | None,
     stated_length: Stated | None,
+    stated_cell: Stated | None = None,
     species: Sequence[str | int] | None,
     skip_dummies: bool,
 ) -> Geometry:
@@ -54,10 +55,11 @@ def geometry_of(
     contents : Contents
     length : str, optional
         The user's word on the unit of length.
-    stated_length : Stated, optional
-        The file's.
+    stated_length, stated_cell : Stated, optional
+        The file's, for all of it: of positions, and of cells alone.
     species : sequence of str or int, optional
-        Elements of the types 1, 2, ...; ``["numbers"]``: they are atomic numbers.
+        Elements of the types 1, 2, ... (0, 1, ... if the file has a type 0); ``["numbers"]``: they
+        are atomic numbers.
     skip_dummies : bool
         Whether dummy atoms are left out.
 
@@ -79,12 +81,14 @@ def geometry_of(
         made.notes.append(f"{int(dummies.sum())} dummy atoms left out")
         offsets = np.concatenate(([0], np.cumsum(~dummies)))[offsets]
         numbers, positions = numbers[made.atoms], positions[made.atoms]
+    _check_numbers(path, contents, numbers, offsets)
     factor = _length(path, contents, length, stated_length, made)
     positions = np.asarray(positions, dtype=np.float64)
+    positions = positions if factor == 1.0 else positions * factor
     cells = contents.cells
-    if factor != 1.0:
-        positions = positions * factor
-        cells = None if cells is None else cells * factor
+    if cells is not None:
+        of_cells = _cell_length(path, contents.cell_length or stated_cell, factor, made)
+        cells = cells if of_cells == 1.0 else cells * of_cells
     pbc = _periodicity(path, contents, cells, made)
     try:
         made.structures = Structures(numbers, positions, offsets, cells, pbc)
@@ -108,8 +112,8 @@ def _elements(
     if species is None:
         raise bad_file(
             path,
-            f"{contents.types}; say which elements they are: --species Si,O for the types 1 and 2, "
-            f"or --species {AS_NUMBERS} if they are atomic numbers (in Python "
+            f"{contents.types}; say which elements they are: --species Si,O for the types 1 and 2 "
+            f"(or 0 and 1), or --species {AS_NUMBERS} if they are atomic numbers (in Python "
             f'species=["Si", "O"], species=["{AS_NUMBERS}"])',
         )
     if list(species) == [AS_NUMBERS]:
@@ -119,17 +123,31 @@ def _elements(
         elements = np.array([0, *numbers_of(species)], dtype=np.int64)
     except (TypeError, ValueError) as error:
         raise bad_file(path, f"--species: {error}") from error
-    outside = (numbers < 1) | (numbers >= len(elements))
+    first = 0 if len(numbers) and numbers.min() == 0 else 1
+    elements = elements[1 - first :]
+    outside = (numbers < first) | (numbers >= len(elements))
     if outside.any():
         atom = int(outside.argmax())
         raise bad_file(
             path,
             f"species: {contents.name_of(_structure(contents, atom))} has type {numbers[atom]}, "
-            f"expected 1 to {len(species)} as there are elements in --species",
+            f"expected {first} to {len(elements) - 1} as there are elements in --species",
         )
-    named = ", ".join(f"{k} {symbol_of(int(z))}" for k, z in enumerate(elements[1:], 1))
+    named = ", ".join(f"{k} {symbol_of(int(elements[k]))}" for k in range(first, len(elements)))
     made.decisions.append(Decision("elements", source, f"types {named}, as said by the user"))
     return elements[numbers]
+
+
+def _check_numbers(path: Path, contents: Contents, numbers: Array, offsets: Array) -> None:
+    outside = (numbers < 1) | (numbers >= len(SYMBOLS))
+    if outside.any():
+        atom = int(outside.argmax())
+        structure = int(np.searchsorted(offsets, atom, side="right")) - 1
+        raise bad_file(
+            path,
+            f"{contents.sources.get('numbers', 'numbers')}: {contents.name_of(structure)} has the "
+            f"atomic number {numbers[atom]}, expected 1 to {len(SYMBOLS) - 1}",
+        )
 
 
 def _without_isotopes(numbers: Array, made: Geometry) -> Array:
@@ -160,7 +178,7 @@ def _length(
     path: Path, contents: Contents, said: str | None, stated: Stated | None, made: Geometry
 ) -> float:
     """Å per unit of the file's positions."""
-    stated = stated or contents.length
+    stated = contents.length or stated
     source = contents.sources.get("positions", "positions")
     if said is not None:
         name, words = said, "as said by the user"
@@ -169,13 +187,7 @@ def _length(
             words += f"; the file states {stated.unit}"
     elif stated is not None:
         name, words = stated.unit, f"by {stated.source}"
-        if length_unit(name) is None:
-            raise bad_file(
-                path,
-                f"length unit: {stated.source} states {stated.unit!r}, which is not known here; "
-                "say which one it is with --length-unit, in Python length_unit=",
-            )
-        factor = length_factor(length_unit(name) or name)
+        factor = _factor(path, stated)
     elif contents.usual_length:
         name, factor, words = contents.usual_length, 1.0, "as usual in this format"
     else:
@@ -185,6 +197,28 @@ def _length(
     if made.length != "angstrom":
         made.notes.append(f"positions converted from {made.length} to angstrom")
     made.decisions.append(Decision("positions", source, f"{made.length}, {words}"))
+    return factor
+
+
+def _factor(path: Path, stated: Stated) -> float:
+    """Å per unit that the file states."""
+    name = length_unit(stated.unit)
+    if name is None:
+        raise bad_file(
+            path,
+            f"length unit: {stated.source} states {stated.unit!r}, which is not known here; "
+            "say which one it is with --length-unit, in Python length_unit=",
+        )
+    return length_factor(name)
+
+
+def _cell_length(path: Path, stated: Stated | None, of_positions: float, made: Geometry) -> float:
+    """Å per unit of the file's cells: that of positions unless they have one of their own."""
+    if stated is None:
+        return of_positions
+    factor = _factor(path, stated)
+    if factor != of_positions:
+        made.notes.append(f"cells are in {length_unit(stated.unit)}, by {stated.source}")
     return factor
 
 

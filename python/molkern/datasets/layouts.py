@@ -10,52 +10,38 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern._arrays import joined_ranges
-from molkern.datasets.contents import Column, Contents, Stated
+from molkern.datasets.cells import add_cells, length_of, multiply_by_cells
+from molkern.datasets.contents import Column, Contents
+from molkern.datasets.headers import (
+    Header,
+    by_lower_case,
+    found_words,
+    numbers_key,
+    positions_key,
+)
 from molkern.datasets.names import (
-    CELLS,
     COUNTS,
-    NUMBERS,
+    INDICES,
     OFFSETS,
-    PBC,
-    POSITIONS,
-    TYPES,
     is_energy_name,
     is_forces_name,
+    is_fractional_name,
     is_gradient_name,
+    is_of_atoms_name,
+    is_of_structure_name,
+    is_plain_forces_name,
 )
-from molkern.elements import numbers_of
+from molkern.datasets.stated import unit_words_of
+from molkern.datasets.symbols import code_of
 
-__all__ = ["LAYOUTS", "Header", "Missing", "contents_of"]
-
-LAYOUTS = "packed (numbers, positions, offsets), padded (Z, R) or trajectory (z, R)"
+__all__ = ["contents_of"]
 
 Array = npt.NDArray[Any]
 
+_NO_ATOM = -1
 _BY_MOLECULE = {"mol_index", "mol_offsets", "mol_z"}
-
-
-class Missing(ValueError):
-    """Arrays without positions: they hold no structures."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """An array that is read when it is needed."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    read: Callable[[], Array]
-    stated: Stated | None = None
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it holds real numbers."""
-        return self.dtype.kind in "fiu"
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+# Names under which numbers of types are as usual as atomic numbers.
+_MAYBE_TYPES = ("species", "elements", "element", "kinds", "symbols")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +70,15 @@ class _Geometry:
             return None
         return lambda: header.read().reshape(-1, 3)
 
-    def is_of_atoms(self, shape: tuple[int, ...]) -> bool:
+    def is_of_atoms(self, name: str, shape: tuple[int, ...]) -> bool:
         """Whether an array has values for each atom, in the way of this layout."""
-        if self.mask is not None:
-            return len(shape) > 2 and shape[:2] == self.mask.shape
-        if self.size is not None:
-            return len(shape) > 2 and shape[:2] == (self.n_structures, self.size)
-        return shape[:1] == (len(self.numbers),) and len(self.numbers) != self.n_structures
+        if is_of_structure_name(name):
+            return False
+        each = (self.n_structures, self.size) if self.mask is None else self.mask.shape
+        if self.size is not None or self.mask is not None:
+            return shape[:2] == each and (len(shape) > 2 or is_of_atoms_name(name))
+        n_atoms, n = len(self.numbers), self.n_structures
+        return shape[:1] == (n_atoms,) and (n_atoms != n or is_of_atoms_name(name))
 
 
 def contents_of(arrays: Mapping[str, Header], *, alone: bool = False) -> Contents:
@@ -113,81 +101,46 @@ def contents_of(arrays: Mapping[str, Header], *, alone: bool = False) -> Content
     ValueError
         For positions without numbers, and shapes that do not go together; lists the arrays.
     """
-    lower = {name.lower(): name for name in arrays}
-    key_r = _positions_key(arrays, lower)
+    lower = by_lower_case(arrays)
+    key_r, note = positions_key(arrays, lower)
     positions = arrays[key_r].read()
     if _BY_MOLECULE <= lower.keys():
         key_z, types = lower["mol_z"], False
         numbers = _of_conformers(arrays, lower)
     else:
-        key_z, types = _numbers_key(arrays, lower, key_r)
+        key_z, types = numbers_key(arrays, lower, key_r)
         numbers = _as_numbers(key_z, arrays[key_z].read())
+    types = types or _are_types(key_z, arrays[key_z], numbers)
     splitting: dict[str, str] = {}
-    geometry = _geometry(arrays, lower, numbers, positions, splitting, alone)
+    geometry = _geometry(arrays, lower, numbers, positions, splitting, alone, types)
     contents = Contents(geometry.numbers, geometry.positions, geometry.offsets)
     contents.sources = {"positions": key_r, "numbers": key_z, **splitting}
-    contents.length = arrays[key_r].stated
-    if contents.length is None and key_r.lower() in ("r_bohr", "r_angstrom"):
-        contents.length = Stated(key_r.lower()[2:], f"name {key_r}")
+    contents.length = arrays[key_r].stated or length_of(key_r)
+    contents.notes += [note] if note else []
     if types:
         contents.types = f"{key_z}: numbers of types, without the elements that they stand for"
-    _add_cells(contents, arrays, lower)
+    add_cells(contents, arrays, lower)
+    if is_fractional_name(key_r):
+        multiply_by_cells(contents, key_r)
     taken = {key_r, key_z, *contents.sources.values()}
     rest = {name: header for name, header in arrays.items() if name not in taken}
-    _add_columns(contents, rest, geometry)
+    _add_columns(contents, rest, geometry, alone)
     return contents
 
 
-def _found(arrays: Mapping[str, Header]) -> str:
-    listed = [f"{name} {header.shape}" for name, header in list(arrays.items())[:20]]
-    more = f", ... ({len(arrays) - 20} more)" if len(arrays) > 20 else ""
-    return "found " + (", ".join(listed) or "no arrays") + more
-
-
-def _positions_key(arrays: Mapping[str, Header], lower: Mapping[str, str]) -> str:
-    for name in POSITIONS:
-        header = arrays.get(lower.get(name, ""))
-        if header is not None and header.is_number and len(header.shape) in (2, 3):
-            return lower[name]
-    # Three numbers for each atom of each structure, and nothing else that could be meant.
-    shaped = [
-        name
-        for name, header in arrays.items()
-        if len(header.shape) == 3
-        and header.shape[2] == 3
-        and header.dtype.kind == "f"
-        and not (is_forces_name(name) or is_gradient_name(name))
-        and name.lower() not in CELLS
-    ]
-    if len(shaped) == 1:
-        return shaped[0]
-    named = next((lower[name] for name in POSITIONS if name in lower), None)
-    if named is not None:
-        kind = arrays[named].dtype
-        raise ValueError(
-            f"{named}: expected numbers of shape (n_atoms, 3) or (n_structures, n_atoms, 3), found "
-            f"type {kind}; {_found(arrays)}"
-        )
-    raise Missing(f"no array of positions; expected {LAYOUTS} arrays; {_found(arrays)}")
-
-
-def _numbers_key(
-    arrays: Mapping[str, Header], lower: Mapping[str, str], key_r: str
-) -> tuple[str, bool]:
-    """Name of the array of numbers, and whether these are types."""
-    first = arrays[key_r].shape[:2]
-    for names, types in ((NUMBERS, False), (TYPES, True)):
-        for name in names:
-            header = arrays.get(lower.get(name, ""))
-            if header is None or len(header.shape) not in (1, 2):
-                continue
-            fits = header.shape[0] in first
-            named = fits or name not in ("charges", "species", *TYPES)
-            if header.dtype.kind in "iuSUO" or (header.dtype.kind == "f" and named):
-                return lower[name], types
-    raise ValueError(
-        f"no array of atomic numbers beside {key_r}; expected {LAYOUTS} arrays; {_found(arrays)}"
-    )
+def _are_types(name: str, header: Header, numbers: Array) -> bool:
+    """Whether integers are types: atomic numbers leave elements out, and 0 is none of them."""
+    if header.dtype.kind not in "iuf" or not numbers.size:
+        return False
+    known = np.unique(numbers)
+    if known[0] == -1 and 0 in known:
+        return True  # one of them is padding, the other is a type
+    known = known[known > 0] if numbers.ndim == 2 else known
+    if name.lower() not in _MAYBE_TYPES or not known.size:
+        return False
+    # No molecule consists of hydrogen, helium and lithium, or of nothing.
+    count = len(known)
+    return bool(known[0] == 0 or (count > 1 and np.array_equal(known, np.arange(1, count + 1))))
 
 
 def _of_conformers(arrays: Mapping[str, Header], lower: Mapping[str, str]) -> Array:
@@ -219,8 +172,20 @@ def _as_numbers(name: str, values: Array) -> Array:
         [x.decode("latin-1") if isinstance(x, bytes) else str(x) for x in flat.tolist()], dtype=str
     )
     known, which = np.unique(texts, return_inverse=True)
-    codes = [numbers_of([text.strip()])[0] if text.strip() else 0 for text in known.tolist()]
+    codes = [code_of(text) if text.strip() else _NO_ATOM for text in known.tolist()]
     return np.array(codes, dtype=np.int64)[which.reshape(values.shape)]
+
+
+def _is_atom(numbers: Array, positions: Array, types: bool) -> Array:
+    """Which entries of padded arrays are atoms."""
+    atoms: Array = numbers != _NO_ATOM
+    if not atoms.all():
+        return atoms
+    zero = numbers == 0
+    # Types may begin at 0: then these atoms stand somewhere.
+    if types and zero.any() and (np.nan_to_num(positions[zero]) != 0).any():
+        return np.ones(numbers.shape, dtype=bool)
+    return np.asarray(~zero)
 
 
 def _geometry(
@@ -230,6 +195,7 @@ def _geometry(
     positions: Array,
     splitting: dict[str, str],
     alone: bool,
+    types: bool,
 ) -> _Geometry:
     """The layout that the shapes tell; ``splitting`` gets the name of offsets or counts."""
     shapes = f"numbers of shape {numbers.shape} and positions of shape {positions.shape}"
@@ -252,7 +218,8 @@ def _geometry(
                 f"numbers of shape {numbers.shape} need positions of shape "
                 f"{(*numbers.shape, 3)}, found {positions.shape}"
             )
-        mask = (numbers != 0) & (numbers != -1)
+        mask = _is_atom(numbers, positions, types)
+        _check_counts(arrays, lower, mask.sum(axis=1))
         ends = np.cumsum(mask.sum(axis=1))
         return _Geometry(numbers[mask], positions[mask], np.concatenate(([0], ends)), mask=mask)
     if numbers.ndim == 1 and positions.ndim == 2:
@@ -263,7 +230,7 @@ def _geometry(
             return _Geometry(numbers, positions, offsets)
     raise ValueError(
         f"{shapes} are neither packed (with offsets, or counts of atoms), padded nor a "
-        f"trajectory; {_found(arrays)}"
+        f"trajectory; {found_words(arrays)}"
     )
 
 
@@ -281,87 +248,92 @@ def _offsets(
                 raise ValueError(
                     f"{lower[name]}: expected to run from 0 to {n_atoms} (atoms), found {ends}"
                 )
+            falls = np.flatnonzero(np.diff(offsets) < 0)
+            if len(falls):
+                k = int(falls[0])
+                raise ValueError(
+                    f"{lower[name]}: expected to rise, found {offsets[k + 1]} after {offsets[k]} "
+                    f"(structure {k})"
+                )
             return offsets
     for name in COUNTS:
-        header = arrays.get(lower.get(name, ""))
-        if header is not None and len(header.shape) == 1 and header.dtype.kind in "iu":
-            counts = header.read().astype(np.int64)
-            if len(counts) and counts.min() >= 0 and counts.sum() == n_atoms:
+        counts = _counts(arrays, lower, name)
+        if counts is not None and counts.min() >= 0 and counts.sum() == n_atoms:
+            splitting["offsets"] = lower[name]
+            return np.concatenate(([0], np.cumsum(counts)))
+    for name in INDICES:
+        index = _counts(arrays, lower, name)
+        if index is not None and len(index) == n_atoms and index[0] == 0:
+            steps = np.diff(index)
+            if ((steps == 0) | (steps == 1)).all():
                 splitting["offsets"] = lower[name]
-                return np.concatenate(([0], np.cumsum(counts)))
+                return np.concatenate(([0], np.flatnonzero(steps) + 1, [n_atoms]))
     return None
 
 
-def _add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[str, str]) -> None:
-    """Cells and periodicity; one for all structures or one for each."""
-    n = len(contents)
-    key = next((lower[name] for name in CELLS if name in lower), None)
-    if key is not None:
-        contents.sources["cell"] = key
-        contents.cells = _cells(key, arrays[key], n)
-    key = next((lower[name] for name in PBC if name in lower), None)
-    if key is None:
-        return
-    contents.sources["pbc"] = key
-    header = arrays[key]
-    values = header.read()
-    numbers = header.is_number and bool(np.isin(values, (0, 1)).all())
-    if header.dtype.kind != "b" and not numbers:
-        raise ValueError(f"{key}: expected booleans, found type {header.dtype}")
-    # Three values are those of the three vectors, also where there are three structures.
-    shapes = {(n,): (n, 1), (n, 1): (n, 1), (n, 3): (n, 3), (): (1, 1), (1,): (1, 1), (3,): (1, 3)}
-    if values.shape not in shapes:
-        raise ValueError(
-            f"{key}: expected shape (3,) or ({n}, 3) for {n} structures, found {values.shape}"
-        )
-    contents.pbc = np.broadcast_to(values.astype(bool).reshape(shapes[values.shape]), (n, 3)).copy()
+def _counts(arrays: Mapping[str, Header], lower: Mapping[str, str], name: str) -> Array | None:
+    """Integers in a row under a name, or None."""
+    header = arrays.get(lower.get(name, ""))
+    if header is None or len(header.shape) != 1 or header.dtype.kind not in "iu" or not header.size:
+        return None
+    return np.asarray(header.read(), dtype=np.int64)
 
 
-def _cells(key: str, header: Header, n: int) -> Array:
-    shape = header.shape
-    if not header.is_number:
-        raise ValueError(f"{key}: expected numbers, found type {header.dtype}")
-    values = header.read().astype(np.float64)
-    if shape in ((3, 3), (9,), (1, 3, 3), (1, 9)):
-        return np.broadcast_to(values.reshape(1, 3, 3), (n, 3, 3)).copy()
-    if shape in ((n, 3, 3), (n, 9)):
-        return values.reshape(n, 3, 3)
-    if shape in ((3,), (n, 3)):
-        cells = np.zeros((n, 3, 3))
-        cells[:, range(3), range(3)] = values
-        return cells
-    raise ValueError(
-        f"{key}: expected cells of shape (3, 3) or ({n}, 3, 3) for {n} structures, found {shape}"
-    )
+def _check_counts(arrays: Mapping[str, Header], lower: Mapping[str, str], found: Array) -> None:
+    """Raise where counts of atoms contradict the atoms of padded arrays."""
+    for name in COUNTS:
+        counts = _counts(arrays, lower, name)
+        if counts is not None and len(counts) == len(found) and (counts != found).any():
+            k = int(np.argmax(counts != found))
+            raise ValueError(
+                f"{lower[name]}: structure {k} has {counts[k]} atoms by it, but {found[k]} without "
+                "padding"
+            )
 
 
-def _add_columns(contents: Contents, arrays: Mapping[str, Header], geometry: _Geometry) -> None:
-    n = geometry.n_structures
+def _add_columns(
+    contents: Contents, arrays: Mapping[str, Header], geometry: _Geometry, alone: bool
+) -> None:
+    single = alone and geometry.n_structures == 1
     for name, header in arrays.items():
-        if header.shape == () or name.lower() in (*COUNTS, *OFFSETS):
-            _add_word(contents, name, header)
+        if name.lower() in (*COUNTS, *OFFSETS, *INDICES) and header.dtype.kind in "iu":
+            continue
+        if _is_statement(name, header):
+            _add_words(contents, name, header)
         elif header.dtype.kind in "SUO":
             contents.unused[name] = f"{name}: expected numbers, found text{_example(header)}"
         elif header.dtype.kind == "b":
             contents.unused[name] = f"{name}: expected numbers, found type bool"
         elif not header.is_number:
             contents.unused[name] = f"{name}: expected numbers, found type {header.dtype}"
+        elif single and header.shape[:1] != (1,) and not _is_row_of_atoms(name, header, geometry):
+            shape = (1,) if header.shape == () else (1, *header.shape)
+            contents.columns[name] = Column(shape, _reshaped(header, shape), stated=header.stated)
+        elif header.shape == ():
+            contents.unused[name] = f"{name}: a single number, which belongs to no structure"
         else:
-            _add_numbers(contents, name, header, geometry, n)
+            _add_numbers(contents, name, header, geometry)
 
 
-def _add_numbers(
-    contents: Contents, name: str, header: Header, geometry: _Geometry, n: int
-) -> None:
+def _is_row_of_atoms(name: str, header: Header, geometry: _Geometry) -> bool:
+    """Whether an array of a structure alone has a row for each of its atoms."""
+    if header.shape == () or is_of_structure_name(name):
+        return False
+    return header.shape[0] == len(geometry.numbers)
+
+
+def _add_numbers(contents: Contents, name: str, header: Header, geometry: _Geometry) -> None:
+    n, n_atoms = geometry.n_structures, len(geometry.numbers)
+    read = None
     if is_forces_name(name) or is_gradient_name(name):
-        read = geometry.forces(header)
-        n_atoms = len(geometry.numbers)
-        if read is None:
+        read = geometry.forces(header) if is_plain_forces_name(name) or header.size > n else None
+        if read is None and is_plain_forces_name(name):
             raise ValueError(
                 f"{name}: expected forces of {n_atoms} atoms, found shape {header.shape}"
             )
+    if read is not None:
         contents.columns[name] = Column((n_atoms, 3), read, per_atom=True, stated=header.stated)
-    elif geometry.is_of_atoms(header.shape):
+    elif geometry.is_of_atoms(name, header.shape):
         contents.unused[name] = f"{name}: shape {header.shape}, for each atom; not used"
     elif header.shape[0] == n:
         shape = (n,) if header.size == n else header.shape
@@ -376,11 +348,19 @@ def _reshaped(header: Header, shape: tuple[int, ...]) -> Callable[[], Array]:
     return lambda: header.read().reshape(shape)
 
 
-def _add_word(contents: Contents, name: str, header: Header) -> None:
-    """A single value: a text of the whole file, or a number that belongs to no structure."""
-    if header.shape == () and header.dtype.kind in "SU":
-        value = header.read().reshape(-1)[0]
-        contents.words[name] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _is_statement(name: str, header: Header) -> bool:
+    """Whether texts say something of the whole file: a single one, or a list of units."""
+    if header.dtype.kind not in "SU":
+        return False
+    return header.shape in ((), (1,)) or (unit_words_of(name) is not None and header.size <= 20)
+
+
+def _add_words(contents: Contents, name: str, header: Header) -> None:
+    texts = [
+        value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        for value in header.read().reshape(-1).tolist()
+    ]
+    contents.words[name] = ", ".join(dict.fromkeys(texts))
 
 
 def _example(header: Header) -> str:

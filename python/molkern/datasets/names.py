@@ -9,6 +9,7 @@ from molkern.datasets.named_units import split_name
 __all__ = [
     "CELLS",
     "COUNTS",
+    "INDICES",
     "KINDS",
     "NUMBERS",
     "OFFSETS",
@@ -18,9 +19,13 @@ __all__ = [
     "is_bookkeeping",
     "is_energy_name",
     "is_forces_name",
+    "is_fractional_name",
     "is_gradient_name",
     "is_intensive_name",
+    "is_of_atoms_name",
+    "is_of_structure_name",
     "is_part_of_energy",
+    "is_plain_forces_name",
     "is_stress_name",
     "is_virial_name",
     "pairs_with",
@@ -30,7 +35,7 @@ __all__ = [
 # Names of arrays in lower case, the most telling first.
 NUMBERS = (
     "numbers atomic_numbers atomicnumbers atomic_number nuclear_charges z species elements element "
-    "symbols atnum atom_numbers atom_symbols charges"
+    "symbols atnum atom_numbers atom_symbols"
 ).split()
 TYPES = "atom_types atom_type types type atype".split()
 POSITIONS = (
@@ -39,10 +44,14 @@ POSITIONS = (
 ).split()
 CELLS = (
     "cells cell lattices lattice _cell cell_vectors lattice_vectors unit_cells unit_cell boxes box "
-    "box_vectors"
+    "box_vectors box_length box_lengths box_size cell_lengths"
 ).split()
 PBC = "pbc _pbc periodic periodicity".split()
 OFFSETS = "offsets offset ptr mol_ptr".split()
+# The structure of each atom, as PyTorch Geometric and SchNetPack number them.
+INDICES = (
+    "batch idx_m _idx_m mol_id mol_idx molecule_id molecule_index structure_id batch_index".split()
+)
 COUNTS = "n n_atoms num_atoms natoms natom n_atom counts sizes".split()
 KINDS = "config_type configtype config_types".split()
 # Whole names of total energies, in lower case; longer names are told by their words.
@@ -85,6 +94,21 @@ _STRESS = re.compile(r"\bstress(es)?\b")
 _VIRIAL = re.compile(r"\bvirials?\b")
 # How many there are, or which one, of what has an energy.
 _COUNTS_ENERGIES = re.compile(r".*\b(index|idx|ids?|count|rank|calls|evaluations|levels?|rmse|mae)")
+_POSITION_WORDS = frozenset(
+    "position positions pos coordinates coordinate coords coord r xyz".split()
+)
+_OF_FORCES = frozenset(
+    "weight weights rmse mae max min mean rms norm norms scale std error errors total sum mask "
+    "threshold tolerance constant constants count magnitude converged unit units".split()
+)
+_OF_STRUCTURES = frozenset(
+    "dipole dipoles mu quadrupole octupole polarizability polarizabilities polarisability alpha "
+    "tensor energies energy eigenvalues frequencies spectrum".split()
+)
+_OF_ATOMS = frozenset(
+    "charge charges mulliken hirshfeld loewdin lowdin esp resp spin spins magmom magmoms atomic "
+    "atom atoms partial mass masses shielding shieldings nmr tags tag".split()
+)
 # Numbers that say which structure it is, when, or how it was computed.
 _BOOKKEEPING = frozenset(
     "step steps timestep timesteps time t frame frames frameno framenumber image iteration iter i "
@@ -183,6 +207,55 @@ def is_forces_name(name: str) -> bool:
 def is_gradient_name(name: str) -> bool:
     """Whether a name with three numbers for each atom means the gradient of an energy."""
     return bool(_GRADIENT.search(words_of(name)))
+
+
+def is_fractional_name(name: str) -> bool:
+    """Whether a name says that positions are multiples of the cell's vectors.
+
+    Examples
+    --------
+    >>> [is_fractional_name(n) for n in ("scaled_positions", "frac_coords", "positions")]
+    [True, True, False]
+    """
+    words = set(words_of(name).split())
+    return bool(words & {"scaled", "frac", "fractional", "reduced", "direct", "crystal"}) and (
+        bool(words & _POSITION_WORDS) or len(words) == 1
+    )
+
+
+def is_plain_forces_name(name: str) -> bool:
+    """Whether a name of forces or gradients means nothing derived from them: a weight, an error.
+
+    Examples
+    --------
+    >>> [is_plain_forces_name(n) for n in ("dft_forces", "forces_rmse", "total_force")]
+    [True, False, False]
+    """
+    words = set(words_of(split_name(name)[0]).split())
+    return not words & _OF_FORCES
+
+
+def is_of_structure_name(name: str) -> bool:
+    """Whether a name means a vector or a tensor of a whole structure, whatever its shape.
+
+    Examples
+    --------
+    >>> [is_of_structure_name(n) for n in ("dipole", "stress", "charges")]
+    [True, True, False]
+    """
+    words = set(words_of(split_name(name)[0]).split())
+    return bool(words & _OF_STRUCTURES) or is_stress_name(name) or is_virial_name(name)
+
+
+def is_of_atoms_name(name: str) -> bool:
+    """Whether a name means one number for each atom, where the shape leaves it open.
+
+    Examples
+    --------
+    >>> [is_of_atoms_name(n) for n in ("partial_charges", "magmoms", "dipole")]
+    [True, True, False]
+    """
+    return bool(set(words_of(name).split()) & _OF_ATOMS)
 
 
 def is_stress_name(name: str) -> bool:

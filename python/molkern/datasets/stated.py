@@ -10,6 +10,7 @@ from typing import Any
 from molkern.datasets.contents import Stated
 from molkern.datasets.named_units import is_unit
 from molkern.datasets.names import (
+    CELLS,
     POSITIONS,
     is_energy_name,
     is_forces_name,
@@ -19,12 +20,14 @@ from molkern.datasets.names import (
 )
 from molkern.datasets.units import ATOMIC, energy_unit, length_unit, unit_name
 
-__all__ = ["ENERGY", "LENGTH", "agreed", "same_unit", "stated_units", "unit_words_of"]
+__all__ = ["CELL", "ENERGY", "LENGTH", "agreed", "same_unit", "stated_units", "unit_words_of"]
 
 ENERGY = "energy"  # stands for every energy that has no unit of its own
 LENGTH = "length"
+CELL = "cell"
 _UNIT = re.compile(r"\b(units?|einheit(en)?)\b")
 _LENGTHS = {"r", "length", "lengths", "distance", "distances", "dist", *map(words_of, POSITIONS)}
+_CELLS = {*map(words_of, CELLS)}
 _ENERGIES = {"", "e", "energy", "energies", "total energy", "potential energy"}
 _FORCES = {"f", "force", "forces", "gradient", "gradients"}
 # "energy: eV", "R bohr", "'U0': 'Ha'", "Energy in Hartree".
@@ -73,7 +76,7 @@ def stated_units(
     Returns
     -------
     units : dict of str to Stated
-        By column, or `ENERGY` and `LENGTH`.
+        By column, or `ENERGY`, `LENGTH` and `CELL`.
     notes : list of str
         What is stated, but belongs to nothing or is not understood.
 
@@ -215,6 +218,8 @@ def _targets(key: str, unit: str, names: list[str]) -> list[str]:
         return [LENGTH]
     if key in _ENERGIES:
         return [ENERGY]
+    if key in _CELLS:
+        return [CELL]
     forces = [name for name in names if is_forces_name(name) or is_gradient_name(name)]
     if key in _FORCES:
         return forces

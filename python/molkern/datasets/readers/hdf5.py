@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from molkern.datasets.contents import Column, Contents, Stated
 from molkern.datasets.files import bad_file, needed
-from molkern.datasets.layouts import Header, Missing, contents_of
+from molkern.datasets.headers import Header, Missing
+from molkern.datasets.layouts import contents_of
 from molkern.datasets.limits import Limit
 from molkern.datasets.names import words_of
 from molkern.datasets.readers.pieces import Progress

@@ -19,10 +19,11 @@ from molkern.datasets.files import bad_file, needed
 
 __all__ = ["matlab_arrays"]
 
-# Types of the elements of the format: code, bytes of one number. Text, and what is no number,
-# is not read.
+# Types of the elements of the format: code, bytes of one number.
 _NUMBERS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
 _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
+_UINT16, _UTF8, _UTF16 = 4, 16, 17
+_CHAR = 4  # class of texts
 _DOUBLE, _UINT64 = 6, 15  # classes of arrays of numbers: double, single, int8 to uint64
 _MOST_INFLATED = 1000  # times the compressed bytes, zlib's own limit is 1032
 
@@ -59,8 +60,8 @@ class _Elements:
         return kind, self.content[begin : begin + size]
 
 
-def matlab_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of numbers of a MATLAB 5 file; other variables are left out.
+def matlab_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+    """Arrays of numbers of a MATLAB 5 file, and its texts; other variables are left out.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def matlab_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """
     loadmat = needed("scipy.io", "reading MATLAB files").loadmat
     try:
-        names = _names_of_numbers(path.read_bytes())
+        names, texts = _names(path.read_bytes())
     except (_Damaged, zlib.error, struct.error) as error:
         raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     try:
@@ -77,25 +78,29 @@ def matlab_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     except Exception as error:  # SciPy raises many kinds, TypeError and zlib.error among them.
         raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     found = {name: content[name] for name in names if isinstance(content.get(name), np.ndarray)}
-    return {name: values for name, values in found.items() if values.dtype.kind in "fiu"}
+    return {name: values for name, values in found.items() if values.dtype.kind in "fiu"}, texts
 
 
-def _names_of_numbers(content: bytes) -> list[str]:
-    """Names of the variables that are real arrays of numbers; raises where anything is damaged."""
+def _names(content: bytes) -> tuple[list[str], dict[str, str]]:
+    """Names of the real arrays of numbers, and the texts; raises where anything is damaged."""
     if not content.startswith(b"MATLAB 5.0") or len(content) < 128:
         raise _Damaged("expected a file of MATLAB 5.0 format (save -v6 or -v7)")
     order = "<" if content[126:128] == b"IM" else ">"
-    elements, names = _Elements(content[128:], order), []
+    elements = _Elements(content[128:], order)
+    names: list[str] = []
+    texts: dict[str, str] = {}
     while elements:
         kind, part = elements.next()
         if kind == _COMPRESSED:
             kind, part = _inflated(part, order)
         if kind != _MATRIX:
             raise _Damaged(f"expected a variable, found an element of type {kind}")
-        name = _checked_name(part, order)
-        if name is not None:
+        name, text = _checked(part, order)
+        if text is not None:
+            texts[name] = text
+        elif name:
             names.append(name)
-    return names
+    return names, texts
 
 
 def _inflated(part: bytes, order: str) -> tuple[int, bytes]:
@@ -110,8 +115,8 @@ def _inflated(part: bytes, order: str) -> tuple[int, bytes]:
     return found
 
 
-def _checked_name(part: bytes, order: str) -> str | None:
-    """Name of a variable that is a real array of numbers; None for another kind of variable."""
+def _checked(part: bytes, order: str) -> tuple[str, str | None]:
+    """Name of a real array of numbers, or of a text, and the text; an empty name for others."""
     elements = _Elements(part, order)
     kind, flags = elements.next()
     if kind != _UINT32 or len(flags) != 8:
@@ -125,13 +130,22 @@ def _checked_name(part: bytes, order: str) -> str | None:
     kind, name = elements.next()
     if kind != _INT8 or min(sizes) < 0:
         raise _Damaged("a variable lacks its name or its dimensions")
+    shown = name.decode("latin-1")
+    if array_class == _CHAR and elements:
+        return shown, _text(*elements.next(), order)
     if not _DOUBLE <= array_class <= _UINT64 or is_complex:
-        return None
+        return "", None
     kind, values = elements.next()
     count = int(np.prod(sizes, dtype=object))
-    shown = name.decode("latin-1")
     if kind not in _NUMBERS or len(values) != count * _NUMBERS[kind]:
         raise _Damaged(f"variable {shown!r} declares {count} numbers in {len(values)} bytes")
     if elements:
         raise _Damaged(f"variable {shown!r} holds more than its numbers")
-    return shown
+    return shown, None
+
+
+def _text(kind: int, content: bytes, order: str) -> str:
+    """A text, which SciPy need not see."""
+    end = "le" if order == "<" else "be"
+    encoding = {_UINT16: f"utf-16-{end}", _UTF16: f"utf-16-{end}", _UTF8: "utf-8"}.get(kind)
+    return content.decode(encoding or "latin-1", "replace")

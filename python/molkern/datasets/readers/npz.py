@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from molkern.datasets.contents import Contents
 from molkern.datasets.files import ARCHIVE_ERRORS, bad_file
-from molkern.datasets.layouts import LAYOUTS, Header, Missing, contents_of
+from molkern.datasets.headers import LAYOUTS, Header, Missing
+from molkern.datasets.layouts import contents_of
 from molkern.datasets.limits import Limit
+from molkern.datasets.names import POSITIONS, is_forces_name
 from molkern.datasets.readers.matlab import matlab_arrays
 
 __all__ = ["npz_headers", "read_mat", "read_npz_contents"]
@@ -44,22 +46,29 @@ def read_npz_contents(path: Path, limit: Limit) -> Contents:
 
 def read_mat(path: Path, limit: Limit) -> Contents:
     """A MATLAB file with arrays laid out as those of an ``.npz``."""
-    arrays = matlab_arrays(path)
+    arrays, texts = matlab_arrays(path)
     headers = {
         name: Header(values.shape, values.dtype, partial(np.asarray, values))
         for name, values in arrays.items()
     }
     limit.require(sum(values.nbytes for values in arrays.values()), "what it declares")
-    # MATLAB knows no vectors: what is one has a leading axis of length 1.
-    n = max((h.shape[0] for h in headers.values() if len(h.shape) == 3), default=0)
+    for name, text in texts.items():
+        headers[name] = Header((), np.dtype(str), partial(np.array, text))
+    # MATLAB knows no vectors: what is one has a second axis of length 1.
     for name, header in headers.items():
-        if header.shape == (1, n):
-            headers[name] = _vector(header, n)
+        if len(header.shape) == 2 and 1 in header.shape and not _is_position(name, header):
+            headers[name] = _vector(header)
     return contents_of(headers)
 
 
-def _vector(header: Header, n: int) -> Header:
-    return dataclasses.replace(header, shape=(n,), read=lambda: header.read().reshape(n))
+def _is_position(name: str, header: Header) -> bool:
+    """Whether a row is the position of one atom."""
+    return header.shape == (1, 3) and (name.lower() in POSITIONS or is_forces_name(name))
+
+
+def _vector(header: Header) -> Header:
+    size = header.size
+    return dataclasses.replace(header, shape=(size,), read=lambda: header.read().reshape(size))
 
 
 def npz_headers(path: Path, limit: Limit) -> dict[str, Header]:
@@ -123,7 +132,9 @@ def _read(path: Path, name: str, needed: int, limit: Limit) -> Array:
                 raise bad_file(
                     path,
                     f"array {name!r} holds Python objects, which are not read because "
-                    f"unpickling can run code; save arrays of numbers: {LAYOUTS}",
+                    "unpickling can run code; save arrays of numbers instead, molecules one after "
+                    "another by np.concatenate, with offsets or counts of atoms beside them: "
+                    f"{LAYOUTS}",
                 ) from error
             raise bad_file(path, f"array {name!r} is damaged: {error}") from error
         except ARCHIVE_ERRORS as error:

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from molkern import _core
-from molkern.datasets.contents import DUMMY, ISOTOPES, Column, Contents
+from molkern.datasets.contents import Column, Contents
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.names import is_forces_name, is_gradient_name
 from molkern.datasets.readers.comments import XYZ_ATOMS, add_comments, decoded
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
-from molkern.elements import SYMBOLS
+from molkern.datasets.symbols import CODES
 
 __all__ = ["read_xyz", "read_xyz_files"]
 
@@ -30,17 +30,8 @@ _SYMBOLS = ("species", "symbol", "symbols", "element", "elements", "specie")
 _NUMBERS = ("z", "numbers", "atomic_numbers", "atomic_number")
 _TYPES = ("type", "types", "atom_type", "atom_types")  # OVITO's and LAMMPS's
 _POSITIONS = ("pos", "position", "positions", "coords", "coordinates", "r")
-_DUMMIES = ("X", "Xx", "XX", "Du", "DU", "du", "Bq", "BQ", "Gh", "GH", "LP", "Lp", "EP", "MW", "M")
 _MOST_LAYOUTS = 1000
 _PLAIN = ((_SYMBOL, 1, 0), (_POSITION, 3, 0))
-
-
-def _codes() -> list[tuple[str, int]]:
-    """Codes of symbols, in the spellings that files have."""
-    known = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | ISOTOPES
-    spelled = {form: code for symbol, code in known.items()
-               for form in (symbol.lower(), symbol.upper())}  # fmt: skip
-    return list((dict.fromkeys(_DUMMIES, DUMMY) | spelled | known).items())
 
 
 @dataclasses.dataclass
@@ -104,7 +95,7 @@ class _Reader:
     """The parser with the layouts that it asks for, over one file or several."""
 
     def __init__(self, limit: Limit) -> None:
-        self.parser, self.layouts = _core.XyzParser(_codes()), _Layouts()
+        self.parser, self.layouts = _core.XyzParser(list(CODES.items())), _Layouts()
         self.limit = limit
         self.first_frames: list[int] = []
 

@@ -1,0 +1,81 @@
+"""Cells and periodicity in named arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from molkern.datasets.contents import Contents, Stated
+from molkern.datasets.headers import Header
+from molkern.datasets.named_units import split_name
+from molkern.datasets.names import CELLS, PBC
+from molkern.datasets.units import length_unit
+
+__all__ = ["add_cells", "length_of", "multiply_by_cells"]
+
+Array = npt.NDArray[Any]
+
+
+def add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[str, str]) -> None:
+    """Cells and periodicity; one for all structures or one for each."""
+    n = len(contents)
+    key = next((lower[name] for name in CELLS if name in lower), None)
+    if key is not None:
+        contents.sources["cell"] = key
+        contents.cells = _cells(key, arrays[key], n)
+        contents.cell_length = arrays[key].stated or length_of(key)
+    key = next((lower[name] for name in PBC if name in lower), None)
+    if key is None:
+        return
+    contents.sources["pbc"] = key
+    header = arrays[key]
+    values = header.read()
+    numbers = header.is_number and bool(np.isin(values, (0, 1)).all())
+    if header.dtype.kind != "b" and not numbers:
+        raise ValueError(f"{key}: expected booleans, found type {header.dtype}")
+    # Three values are those of the three vectors, also where there are three structures.
+    shapes = {(n,): (n, 1), (n, 1): (n, 1), (n, 3): (n, 3), (): (1, 1), (1,): (1, 1), (3,): (1, 3)}
+    if values.shape not in shapes:
+        raise ValueError(
+            f"{key}: expected shape (3,) or ({n}, 3) for {n} structures, found {values.shape}"
+        )
+    contents.pbc = np.broadcast_to(values.astype(bool).reshape(shapes[values.shape]), (n, 3)).copy()
+
+
+def _cells(key: str, header: Header, n: int) -> Array:
+    shape = header.shape
+    if not header.is_number:
+        raise ValueError(f"{key}: expected numbers, found type {header.dtype}")
+    values = header.read().astype(np.float64)
+    if shape in ((), (1,)):
+        return np.broadcast_to(np.eye(3) * values.reshape(-1)[0], (n, 3, 3)).copy()
+    if shape in ((3, 3), (9,), (1, 3, 3), (1, 9)):
+        return np.broadcast_to(values.reshape(1, 3, 3), (n, 3, 3)).copy()
+    if shape in ((n, 3, 3), (n, 9)):
+        return values.reshape(n, 3, 3)
+    if shape in ((3,), (n, 3)):
+        cells = np.zeros((n, 3, 3))
+        cells[:, range(3), range(3)] = values
+        return cells
+    raise ValueError(
+        f"{key}: expected cells of shape (3, 3) or ({n}, 3, 3) for {n} structures, found {shape}"
+    )
+
+
+def length_of(name: str) -> Stated | None:
+    """The unit that a name of positions or cells carries."""
+    unit = split_name(name)[1]
+    return Stated(unit, f"name {name}") if length_unit(unit) else None
+
+
+def multiply_by_cells(contents: Contents, name: str) -> None:
+    """Positions that are multiples of the cell's vectors."""
+    if contents.cells is None or not contents.cells.any():
+        raise ValueError(f"{name}: multiples of the vectors of a cell, but there is no cell")
+    each = np.repeat(contents.cells, np.diff(contents.offsets), axis=0)
+    contents.positions = np.einsum("ni,nij->nj", contents.positions.astype(np.float64), each)
+    contents.length = contents.cell_length
+    contents.notes.append(f"{name} multiplied by the vectors of {contents.sources['cell']}")
