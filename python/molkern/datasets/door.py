@@ -59,6 +59,8 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
         For labels, units, elements or cells that cannot be used as they are; names the file, and
         what to say about it.
     """
+    if not len(contents):
+        raise bad_file(path, "holds no structures")
     try:
         stated, notes = stated_units(contents.words, contents.columns)
     except ValueError as error:

@@ -62,6 +62,12 @@ class Header:
         return int(np.prod(self.shape, dtype=np.int64))
 
 
+_OBJECTS = (
+    " (Python objects are not read because unpickling can run code; molecules of different sizes "
+    "are saved one after another, by np.concatenate, with offsets or counts of atoms beside them)"
+)
+
+
 def by_lower_case(arrays: Mapping[str, Header]) -> dict[str, str]:
     """Names by their lower case; of positions and cells also without a unit that they carry."""
     found: dict[str, str] = {}
@@ -112,7 +118,7 @@ def positions_key(arrays: Mapping[str, Header], lower: Mapping[str, str]) -> tup
         kind = arrays[named].dtype
         raise ValueError(
             f"{named}: expected numbers of shape (n_atoms, 3) or (n_structures, n_atoms, 3), found "
-            f"type {kind}; {found_words(arrays)}"
+            f"type {kind}" + (_OBJECTS if kind.kind == "O" else "") + f"; {found_words(arrays)}"
         )
     raise Missing(f"no array of positions; expected {LAYOUTS} arrays; {found_words(arrays)}")
 
@@ -123,14 +129,14 @@ def _is_no_position(name: str) -> bool:
 
 
 def numbers_key(
-    arrays: Mapping[str, Header], lower: Mapping[str, str], key_r: str
+    arrays: Mapping[str, Header], lower: Mapping[str, str], key_r: str, *, guessed: bool
 ) -> tuple[str, bool]:
     """Name of the array of numbers, and whether these are types.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there is none; `Missing` if the positions are ``guessed``.
     """
     first = arrays[key_r].shape[:2]
     for names, types in ((NUMBERS, False), (TYPES, True), (("charges",), False)):
@@ -145,7 +151,7 @@ def numbers_key(
                 header.dtype.kind == "f" and (fits or name not in ("species", *TYPES))
             ):
                 return lower[name], types
-    raise ValueError(
+    raise (Missing if guessed else ValueError)(
         f"no array of atomic numbers beside {key_r}; expected {LAYOUTS} arrays; "
         f"{found_words(arrays)}"
     )

@@ -108,7 +108,7 @@ def contents_of(arrays: Mapping[str, Header], *, alone: bool = False) -> Content
         key_z, types = lower["mol_z"], False
         numbers = _of_conformers(arrays, lower)
     else:
-        key_z, types = numbers_key(arrays, lower, key_r)
+        key_z, types = numbers_key(arrays, lower, key_r, guessed=bool(note))
         numbers = _as_numbers(key_z, arrays[key_z].read())
     types = types or _are_types(key_z, arrays[key_z], numbers)
     splitting: dict[str, str] = {}

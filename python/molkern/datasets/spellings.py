@@ -55,12 +55,12 @@ LENGTHS_BY_NAME = {
     "picometers": "pm",
 }
 _WORDS = (
+    (r"[_ ]per[_ ]", "/"),
     (r"kilo-?calor(y|ies|ie)", "kcal"),
     (r"kilo-?joules?", "kj"),
     (r"\bmoles?\b|\bmolecules?\b", "mol"),
     (r"⁻¹|(\^|\*\*)\s*\(?\s*[-−]\s*1(\s*\))?|−1", "-1"),
     (r"[·⋅*]", " "),
-    (r"[_ ]per[_ ]", "/"),
     (r"\s*/\s*", "/"),
     (r"\s+", " "),
 )  # fmt: skip
