@@ -213,3 +213,24 @@ class TestTypesInColumns:
             ValueError, match=r"frame 0 \(line 1\) names elements, frame 1 \(line 4"
         ):
             load(path)
+
+
+class TestCellsOfComments:
+    def frame(self, tmp_path, comment):
+        path = tmp_path / "a.xyz"
+        path.write_text(f"1\n{comment} energy=1.5\nO 0 0 0\n1\n{comment} energy=2.5\nO 0 0 0\n")
+        return load(path)
+
+    def test_two_names_of_one_cell(self, tmp_path):
+        cell = "5 0 0 0 6 0 0 0 7"
+        structures = self.frame(tmp_path, f'Lattice="{cell}" cell="{cell}"').structures
+        np.testing.assert_array_equal(structures.cells[1], np.diag([5, 6, 7]))
+        with pytest.raises(ValueError, match="Lattice and cell are different cells"):
+            self.frame(tmp_path, f'Lattice="{cell}" cell="5 0 0 0 6 0 0 0 8"')
+
+    def test_lengths(self, tmp_path):
+        structures = self.frame(tmp_path, "box_length=9.0 pbc=TTF").structures
+        np.testing.assert_array_equal(structures.cells[0], np.eye(3) * 9)
+        assert structures.pbc[0].tolist() == [True, True, False]
+        notes = self.frame(tmp_path, "a=5.0 b=6.0 c=7.0").notes
+        assert any("a, b and c may be lengths of a cell" in note for note in notes)

@@ -168,6 +168,12 @@ def add_comments(contents: Contents, found: dict[str, Any]) -> None:
         rows = items.once(cell, named.pop(cell))
         contents.cells = _cells(items, cell, rows)
         contents.sources["cell"] = cell
+        _check_other_cells(contents.cells, items, cell, named)
+    elif {"a", "b", "c"} <= named.keys():
+        contents.notes.append(
+            "a, b and c may be lengths of a cell, which are not used: cells are read as three "
+            'vectors, Lattice="..."'
+        )
     if periodic is not None:
         rows = items.once(periodic, named.pop(periodic))
         contents.pbc = _periodicity(items, periodic, rows)
@@ -217,6 +223,19 @@ def _mention_units(contents: Contents, items: _Items) -> None:
                 )
 
 
+def _check_other_cells(cells: Array, items: _Items, cell: str, named: dict[str, Array]) -> None:
+    """Take out cells under other names; raise where they differ."""
+    for key in [key for key in named if key.lower() in _CELLS]:
+        rows = named[key]
+        if not np.isin(items.count[rows], (3, 9)).all():
+            continue
+        others = _cells(items, key, items.once(key, named.pop(key)))
+        differ = (others != cells).any(axis=(1, 2)) & others.any(axis=(1, 2))
+        if differ.any():
+            where = _where(items, int(rows[items.frame[rows] == int(differ.argmax())][0]))
+            raise ValueError(f"{where}: {cell} and {key} are different cells; expected one of them")
+
+
 def _only_text(items: _Items, rows: Array) -> str | None:
     """The text that every frame has under a key, or None."""
     if len(rows) < items.n_frames or items.count[rows].any():
@@ -241,14 +260,14 @@ def _cells(items: _Items, key: str, rows: Array) -> Array:
     cells = np.zeros((items.n_frames, 3, 3))
     for count in np.unique(items.count[rows]).tolist():
         part = rows[items.count[rows] == count]
-        if count not in (3, 9):
+        if count not in (1, 3, 9):
             content = items.text(part[0])[:40] if count == 0 else f"{count} numbers"
             raise ValueError(
                 f"{_where(items, part[0])}: {key}: expected the nine numbers of three cell "
-                f"vectors, or three lengths, found {content!r}"
+                f"vectors, or one or three lengths, found {content!r}"
             )
         values = items.numbers[items.value[part][:, None] + np.arange(count)]
-        if count == 3:
+        if count < 9:
             cells[items.frame[part][:, None], range(3), range(3)] = values
         else:
             cells[items.frame[part]] = values.reshape(-1, 3, 3)
@@ -268,7 +287,8 @@ def _periodicity(items: _Items, key: str, rows: Array) -> Array:
         if known not in meaning:
             text = items.text(row) if count == 0 else " ".join(f"{x:g}" for x in known[1:])
             flags = text.replace(",", " ").lower().split()
-            flags = flags * 3 if len(flags) == 1 else flags
+            if len(flags) == 1:
+                flags = list(flags[0]) if len(flags[0]) == 3 else flags * 3
             if len(flags) != 3 or not all(flag in _TRUE + _FALSE for flag in flags):
                 raise ValueError(
                     f"{_where(items, row)}: {key}: expected three of T and F, found {text[:40]!r}"
