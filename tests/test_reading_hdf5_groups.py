@@ -184,3 +184,22 @@ def test_virtual_arrays(tmp_path, within):
     else:
         with pytest.raises(ValueError, match="has its values in another file"):
             load(tmp_path / "a.h5")
+
+
+def test_scale_and_offset_of_packed_numbers(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["atomic_numbers"] = NUMBERS
+        file["coordinates"] = np.stack([POSITIONS] * 2)
+        file["energy"] = np.array([1, 4], dtype=np.int16)
+        file["energy"].attrs["scale_factor"] = 0.25
+        file["energy"].attrs["add_offset"] = -100.0
+    assert load(tmp_path / "a.h5").targets["energy"].tolist() == [-99.75, -99.0]
+
+
+def test_description_that_mentions_a_unit_is_quoted(tmp_path):
+    path = configurations(tmp_path / "a.h5", scalar)
+    with h5py.File(path, "a") as file:
+        file.attrs["description"] = "DFT, energies given in Hartree"
+    dataset = load(path)
+    assert dataset.units["energy"] == "unknown"
+    assert "description mentions Hartree, which is not taken for a unit" in dataset.notes

@@ -38,7 +38,7 @@ Unit = Annotated[
     str | None,
     typer.Option(
         help="Unit of the property, e.g. eV: converts if the file states its unit, else states it. "
-        "For an energy: hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1, mHa."
+        "For an energy: hartree, eV, meV, kcal/mol, kJ/mol, J/mol, Ry, cm-1, mHa."
     ),
 ]
 LengthUnit = Annotated[

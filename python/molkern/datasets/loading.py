@@ -97,7 +97,7 @@ def load(
     unit : str, optional
         Unit of that target. Where the file states its unit, values are converted to it; where it
         does not, this states it. Never guessed: ``"unknown"`` if nobody says. For an energy one of
-        hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1, mHa; any name for other properties.
+        hartree, eV, meV, kcal/mol, kJ/mol, J/mol, Ry, cm-1, mHa; any name for other properties.
     length_unit : str, optional
         Unit of the positions, if the file does not state one: angstrom, bohr, nm, pm.
     species : sequence of str or int, optional

@@ -23,6 +23,7 @@ ENERGIES_BY_NAME = {
     "millielectronvolt": "meV",
     "kcal/mol": "kcal/mol",
     "kj/mol": "kJ/mol",
+    "j/mol": "J/mol",
     "ry": "Ry",
     "rydberg": "Ry",
     "rydbergs": "Ry",
@@ -58,6 +59,7 @@ _WORDS = (
     (r"[_ ]per[_ ]", "/"),
     (r"kilo-?calor(y|ies|ie)", "kcal"),
     (r"kilo-?joules?", "kj"),
+    (r"\bjoules?\b", "j"),
     (r"\bmoles?\b|\bmolecules?\b", "mol"),
     (r"⁻¹|(\^|\*\*)\s*\(?\s*[-−]\s*1(\s*\))?|−1", "-1"),
     (r"[·⋅*]", " "),
@@ -79,7 +81,7 @@ def split_unit(text: str) -> list[str]:
     spelled = text.strip().lower()
     for pattern, form in _WORDS:
         spelled = re.sub(pattern, form, spelled)
-    spelled = re.sub(r"^(kcal|kj)[_-]?mol(?!\w)", r"\1/mol", spelled.strip(" []"))
+    spelled = re.sub(r"^(kcal|kj|j)[_-]?mol(?!\w)", r"\1/mol", spelled.strip(" []"))
     if spelled in ENERGIES_BY_NAME or spelled in LENGTHS_BY_NAME:
         return [spelled]
     # Each word after a slash, in brackets after it or to the power of -1 divides.
@@ -88,6 +90,6 @@ def split_unit(text: str) -> list[str]:
     divided = [word.removesuffix("-1") for word in first.split() if word.endswith("-1")]
     divided += [word.removesuffix("-1") for part in below for word in part.split()]
     parts = [*above, *divided]
-    if len(parts) > 1 and parts[0] in ("kcal", "kj") and parts[1] == "mol":
+    if len(parts) > 1 and parts[0] in ("kcal", "kj", "j") and parts[1] == "mol":
         parts = [f"{parts[0]}/mol", *parts[2:]]
     return parts if len(above) <= 1 else [spelled]

@@ -18,6 +18,7 @@ from molkern.datasets.names import (
     pairs_with,
     words_of,
 )
+from molkern.datasets.spellings import ENERGIES_BY_NAME
 from molkern.datasets.units import ATOMIC, energy_unit, length_unit, unit_name
 
 __all__ = ["CELL", "ENERGY", "LENGTH", "agreed", "same_unit", "stated_units", "unit_words_of"]
@@ -99,6 +100,7 @@ def stated_units(
     for name, text in words.items():
         owner = unit_words_of(name)
         if owner is None:
+            notes += _mentioned(name, text)
             continue
         parts, matched = _parts(owner, text), False
         for key, unit in parts:
@@ -112,6 +114,13 @@ def stated_units(
                 f"{name}={text[:60]!r} is not used: it is not known what it is the unit of"
             )
     return found, notes
+
+
+def _mentioned(name: str, text: Any) -> list[str]:
+    """A note on a text that mentions a unit of energy, but is no statement of units."""
+    words = re.findall(r"[A-Za-z/_^-]{2,}", text) if isinstance(text, str) else []
+    unit = next((word for word in words if word.lower() in ENERGIES_BY_NAME), None)
+    return [] if unit is None else [f"{name} mentions {unit}, which is not taken for a unit"]
 
 
 def _keep(found: dict[str, Stated], target: str, one: Stated) -> None:

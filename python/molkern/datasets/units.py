@@ -33,6 +33,7 @@ _PER_HARTREE = {
     "Ry": 2.0,
     "cm-1": 219474.63136314,
     "mHa": 1000.0,
+    "J/mol": 2625499.6394799,
 }
 ENERGIES = tuple(_PER_HARTREE)
 _PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1, "pm": 100.0}
@@ -137,8 +138,8 @@ def unit_words(unit: str, *, after_number: bool = False) -> str:
 def conversion_factor(source: str, target: str) -> float:
     """Factor that turns values in the unit ``source`` into values in ``target``.
 
-    Energies (hartree, eV, meV, kcal/mol, kJ/mol, Ry, cm-1), lengths (angstrom, bohr, nm) and
-    energies per length are converted. Constants: CODATA 2022.
+    Energies (`ENERGIES`), lengths (`LENGTHS`) and energies per length are converted. Constants:
+    CODATA 2022.
 
     Raises
     ------

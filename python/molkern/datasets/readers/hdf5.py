@@ -203,13 +203,23 @@ def _header(h5py: Any, item: Any, limit: Limit) -> Header:
         limit.take(needed_bytes, f"{item.name}, which declares shape {item.shape},")
         if h5py.check_dtype(ref=item.dtype) is not None:
             raise ValueError(f"{item.name} holds references, which are not read")
-        values = np.asarray(item[()])
-        missing = item.attrs.get("_FillValue")
-        if values.dtype.kind == "f" and missing is not None:
-            values = np.where(values == np.asarray(missing).reshape(-1)[0], np.nan, values)
-        return values
+        return _meant(np.asarray(item[()]), item.attrs)
 
     return Header(tuple(item.shape), item.dtype, read, _unit(item))
+
+
+def _meant(values: Array, attributes: Any) -> Array:
+    """Values as the attributes of netCDF say that they are meant."""
+    if values.dtype.kind not in "fiu":
+        return values
+    missing, scale, shift = (
+        np.asarray(attributes[key], dtype=np.float64).reshape(-1)[0] if key in attributes else plain
+        for key, plain in (("_FillValue", np.nan), ("scale_factor", 1.0), ("add_offset", 0.0))
+    )
+    empty = values == missing
+    if empty.any():
+        values = np.where(empty, np.nan, values)
+    return values if scale == 1.0 and shift == 0.0 else values * scale + shift
 
 
 def _unit(item: Any) -> Stated | None:
