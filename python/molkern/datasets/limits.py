@@ -56,6 +56,8 @@ class Limit:
                 f"on disk; up to {self.bytes} are taken, more with --max-bytes {needed}, in Python "
                 f"max_bytes={needed}"
             )
+        if needed <= FREE:
+            return
         available = available_bytes()
         if available is not None and needed > max(available, FREE):
             raise MemoryError(

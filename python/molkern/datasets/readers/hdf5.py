@@ -72,6 +72,7 @@ def _parts(
     """Contents of each group that holds structures, all of it read; ``notes`` on the others."""
     groups = _groups(h5py, file)
     size = path.stat().st_size
+    around: dict[str, dict[str, str]] = {"/": {}}
     skipped: list[str] = []
     dangling: list[str] = []
     for k, group in enumerate(groups):
@@ -96,7 +97,7 @@ def _parts(
         }
         for name in columns.keys() - contents.columns.keys():
             contents.unused[name] = f"{name}: {columns[name].width} numbers for each structure"
-        contents.words |= _words_around(group)
+        contents.words |= _words_around(file, group.name, around) | _words(group.attrs)
         apart = [str(name) for name in group if _is_high_energy(group, str(name))]
         if apart:
             contents.notes.append(f"{', '.join(sorted(apart))}: high energies kept apart, left out")
@@ -113,22 +114,23 @@ def _parts(
 
 def _groups(h5py: Any, file: Any) -> list[Any]:
     """All groups, the file's own among them, each of them once."""
-    found = [file]
+    names: list[bytes] = [b"/"]
 
-    def visit(name: str, item: Any) -> None:
-        if name.count("/") >= _DEEPEST:
-            raise ValueError(f"groups stand in each other more than {_DEEPEST} deep, first {name}")
-        if isinstance(item, h5py.Group):
-            found.append(item)
+    def visit(name: bytes, found: Any) -> None:
+        if name.count(b"/") >= _DEEPEST:
+            shown = name[:40].decode("utf-8", "replace")
+            raise ValueError(f"groups stand in each other more than {_DEEPEST} deep, in {shown}")
+        if found.type == h5py.h5o.TYPE_GROUP and name != b".":
+            names.append(name)
 
-    file.visititems(visit)
-    return found
+    h5py.h5o.visit(file.id, visit, info=True)
+    return [file[name] for name in names]
 
 
 def _add_labels(h5py: Any, group: Any, headers: dict[str, Header], limit: Limit) -> None:
     """Labels in a group of their own, and numbers in the attributes; where the name is free."""
-    for name in _LABELS:
-        inner = _followed(group, name) if name in group else None
+    for name in [name for name in group if name in _LABELS]:
+        inner = _followed(group, name)
         if isinstance(inner, h5py.Group):
             for key, header in _headers(h5py, inner, limit, []):
                 headers.setdefault(key, header)
@@ -138,13 +140,12 @@ def _add_labels(h5py: Any, group: Any, headers: dict[str, Header], limit: Limit)
             headers.setdefault(str(key), Header((), value.dtype, partial(np.reshape, value, ())))
 
 
-def _words_around(group: Any) -> dict[str, str]:
-    """Texts in the attributes of a group and of those around it, but for the file's own."""
-    found: dict[str, str] = {}
-    while group.name != "/":
-        found = _words(group.attrs) | found
-        group = group.parent
-    return found
+def _words_around(file: Any, name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Texts in the attributes of the groups around one, but for the file's own."""
+    place = name.rpartition("/")[0] or "/"
+    if place not in known:
+        known[place] = _words_around(file, place, known) | _words(file[place].attrs)
+    return known[place]
 
 
 def _headers(
@@ -158,8 +159,8 @@ def _headers(
         For an array whose values are in another file: it would be read with the user's rights.
     """
     for name in group:
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
+        if group.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_EXTERNAL:
+            link = group.get(name, getlink=True)
             raise ValueError(
                 f"{group.name}/{name} is a link to another file ({link.filename!r}); such files "
                 "are not read: copy the data into one"
@@ -182,8 +183,8 @@ def _headers(
 def _followed(group: Any, name: str) -> Any:
     """What a link leads to; None if it leads nowhere."""
     try:
-        return group.get(name)
-    except RuntimeError:  # in a circle
+        return group[name]
+    except (KeyError, RuntimeError):  # to nothing, or in a circle
         return None
 
 
@@ -210,7 +211,7 @@ def _header(h5py: Any, item: Any, limit: Limit) -> Header:
 
 def _meant(values: Array, attributes: Any) -> Array:
     """Values as the attributes of netCDF say that they are meant."""
-    if values.dtype.kind not in "fiu":
+    if values.dtype.kind not in "fiu" or not len(attributes):
         return values
     missing, scale, shift = (
         np.asarray(attributes[key], dtype=np.float64).reshape(-1)[0] if key in attributes else plain
