@@ -88,6 +88,12 @@ def kind_of(path: Path) -> str:
         if start[place : place + len(magic)] == magic:
             raise bad_file(path, f"not a kind of file that is read: {what}")
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        if b"type.raw" in start and b"set.0" in start:
+            raise bad_file(
+                path,
+                "DeePMD-kit's system in HDF5, which is not read; write it as a folder with "
+                "type.raw and set.*/coord.npy, for instance with dpdata",
+            )
         return "hdf5"
     if start.startswith(b"SQLite format 3\0"):
         return "database"

@@ -108,7 +108,7 @@ def _read_path(
     sha256 = digest(path) if files == [path] else sha256_of_named(path, files, others)
     limit = Limit(stored_bytes(files), max_bytes)
     contents = _contents(path, kind, sha256, limit, progress)
-    _check_length_unit(contents, options)
+    _check_length_unit(path, contents, options)
     if form in formats.SPEAKING:
         contents.notes.append(
             "has the layout of QM9, but not its energies: read as a file of one's own"
@@ -117,14 +117,15 @@ def _read_path(
     return dataset.replace(sha256=sha256, verified="not verified: no hash is known for this file")
 
 
-def _check_length_unit(contents: Contents, options: Options) -> None:
+def _check_length_unit(path: Path, contents: Contents, options: Options) -> None:
     """Raise if the user's word on lengths cannot hold, or is needed and was not given."""
     said = options.length_unit
     if contents.asks_length and said is None:
-        raise AskedFor(f"length_unit: {contents.asks_length}")
+        raise AskedFor(f"length_unit: {path.name}: {contents.asks_length}")
     if contents.fixed_length and said is not None and length_unit(said) != "angstrom":
         raise AskedFor(
-            f"length_unit: {contents.fixed_length}; leave out --length-unit, found {said!r}"
+            f"length_unit: {path.name}: {contents.fixed_length}; leave out --length-unit, found "
+            f"{said!r}"
         )
 
 

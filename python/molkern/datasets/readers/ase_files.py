@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,13 @@ _PROGRAMS = frozenset(
 _UNITS = {"energy": "eV", "free_energy": "eV", "forces": "eV/angstrom", "stress": "eV/angstrom^3",
           "dipole": "e*angstrom", "bandgap": "eV"}  # fmt: skip
 # Formats that hold lengths as their author has them.
-_ANY_LENGTH = frozenset(
-    ("traj", "bundletrajectory", "json", "db", "lammps-data", *lammps.DUMPS, "dlp4", "dlp-history")
+_OF_LAMMPS = (*lammps.DUMPS, "lammps-data")
+_ANY_LENGTH = ("traj", "bundletrajectory", "dlp4", "dlp-history", *_OF_LAMMPS)
+# Formats that call atoms by names, which ASE takes the elements from.
+_NAMES = ("gromacs", "gromos", "proteindatabank")
+_NAMED = (
+    "elements are those that ASE takes from the names of the atoms, where CA may be carbon or "
+    "calcium"
 )
 _ATOMIC = {"energy": "hartree", "forces": "hartree/bohr"}  # of Qbox, which ASE does not convert
 _RUNNER = (
@@ -67,7 +74,7 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
             frames.add(
                 frame.numbers, frame.positions, frame.cell.array, frame.pbc, _values(frame, kind)
             )
-            if kind in lammps.DUMPS:
+            if kind in _OF_LAMMPS:
                 types.append(lammps.types_of(frame))
             if progress is not None:
                 progress(f"reading {path.name}", number + 1, 0)
@@ -82,7 +89,7 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
             path, f"ASE cannot read frame {len(frames.sizes)}{ends}: {type(error).__name__}: {what}"
         ) from error
     if not frames.sizes:
-        raise bad_file(path, "holds no structures")
+        raise bad_file(path, f"holds no structures, read by ASE as {kind}")
     if len(frames.sizes) == 1 and holds_several(path, kind, formats.read):
         raise bad_file(
             path,
@@ -91,10 +98,19 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         )
     contents = frames.contents(lambda k: f"frame {k}")
     contents.usual_length = "angstrom"
-    if kind in (*lammps.DUMPS, "lammps-data"):
+    if kind in _OF_LAMMPS:
         lammps.add_elements(contents, path, kind, types)
+    if kind in _NAMES and not (kind == "proteindatabank" and _has_elements(path)):
+        contents.notes.append(_NAMED)
     _state_units(contents, kind)
     return contents
+
+
+def _has_elements(path: Path) -> bool:
+    """Whether every atom of a PDB file has its element in columns 77 and 78."""
+    with path.open("rb") as raw, opened(raw) as file:
+        atoms = (line for line in file if line.startswith((b"ATOM", b"HETATM")))
+        return all(line[76:78].strip().isalpha() for line in atoms)
 
 
 def _format(path: Path, formats: Any) -> str:
@@ -157,6 +173,7 @@ def _state_units(contents: Contents, kind: str) -> None:
         contents.length = Stated("bohr", source)
     elif kind not in _ANY_LENGTH:
         contents.fixed_length = f"ASE already gives angstrom for this kind of file ({kind})"
+        contents.length = Stated("angstrom", f"ASE, which converts lengths of this format ({kind})")
     if kind not in _PROGRAMS and kind != "qbox":
         return
     stated = {name: Stated(unit, source) for name, unit in units.items()}
@@ -181,6 +198,8 @@ def read_database(path: Path, limit: Limit, progress: Progress | None = None) ->
         kind = "db" if file.read(6) == b"SQLite" else "json"
     frames, number = Frames(limit), 0
     try:
+        if kind == "db":
+            _check_tables(path)
         with ase.connect(str(path), type=kind) as database:
             total = len(database)
             for number, row in enumerate(database.select(), 1):
@@ -188,7 +207,7 @@ def read_database(path: Path, limit: Limit, progress: Progress | None = None) ->
                 if progress is not None and number % 100 == 0:
                     progress(f"reading {path.name}", number, total)
             metadata = dict(database.metadata)
-    except MemoryError:
+    except (MemoryError, _NotASE):
         raise
     except Exception as error:  # SQLite's, JSON's and ASE's own.
         what = in_a_line(f"{type(error).__name__}: {error}")
@@ -205,6 +224,21 @@ def read_database(path: Path, limit: Limit, progress: Progress | None = None) ->
     if described:
         contents.words["units of key_descriptions"] = described
     return contents
+
+
+def _check_tables(path: Path) -> None:
+    """Raise if a database is not ASE's, which would write its own tables into it."""
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+    names = [str(row[0]) for row in found]
+    if "systems" not in names:
+        held = ", ".join(names[:10]) or "none"
+        raise _NotASE(f"an SQLite database that is not ASE's; its tables: {held}")
+
+
+class _NotASE(ValueError):
+    """A database of something else."""
 
 
 def _values_of_row(row: Any) -> Iterable[Value]:

@@ -23,7 +23,10 @@ from molkern.datasets.readers.xyz import read_xyz_files
 __all__ = ["Member", "folder_files", "members", "other_names", "read_folder"]
 
 _XYZ = tuple(e + c for e in (".xyz", ".extxyz") for c in ("", ".gz", ".bz2", ".xz"))
-_OTHERS = (".cif", ".pdb", ".mol", ".vasp", ".poscar", ".traj", ".npz", ".h5", ".hdf5", ".sdf")
+_OTHERS = (
+    ".cif .pdb .mol .vasp .poscar .traj .npz .h5 .hdf5 .sdf .db .data .lammpstrj .dump .gen .gro "
+    "poscar contcar outcar .xml .out .log"
+).split()
 
 
 class Member:
@@ -211,6 +214,10 @@ class _Found:
 def _nothing(path: Path, others: Counter[str], tables: list[str]) -> ValueError:
     kind = "a folder" if path.is_dir() else "an archive"
     held = ", ".join([*(f"{n} {e}" for e, n in others.most_common(5)), *tables[:5]]) or "nothing"
+    if others[".raw"] and others[".npy"]:
+        return bad_file(
+            path, f"{kind} of DeePMD-kit's files: unpack it, and give the folder with type.raw"
+        )
     readable = [ending for ending in others if ending in _OTHERS]
     if readable:
         return bad_file(

@@ -76,7 +76,7 @@ class Frames:
         elif found.dtype.kind == "b":
             self._unused.setdefault(name, f"{name}: true or false, not used")
         elif found.dtype.kind in "cUS" or isinstance(value, list | tuple):
-            self._unused.setdefault(name, f"{name}: expected real numbers, found {found.dtype}")
+            self._unused.setdefault(name, f"{name}: expected real numbers, found others")
 
     def contents(self, name_of: Callable[[int], str]) -> Contents:
         """All frames, with a column for each name.

@@ -254,8 +254,8 @@ class _Joined:
             k = int(differ.argmax())
             both = [source] if source == self.sources[name] else [self.sources[name], source]
             raise ValueError(
-                f"{self.contents.name_of(k)}: {' and '.join(both)} have {name} {known[k]!r} and "
-                f"{values[k]!r}; expected one value for each structure"
+                f"{self.contents.name_of(k)}: {' and '.join(both)} have {name} {known[k]:.12g} and "
+                f"{values[k]:.12g}; expected one value for each structure"
             )
         self.columns[name] = np.where(np.isnan(known), values, known)
         if source not in self.sources[name]:
@@ -275,6 +275,8 @@ class _Joined:
     def finish(self) -> None:
         """Put the columns, and the units that they are in, to those of the files."""
         contents = self.contents
+        if self.columns:
+            contents.unused.pop("labels", None)  # that there are none
         for name, values in self.columns.items():
             if name in contents.columns:
                 own = contents.columns[name]

@@ -54,12 +54,15 @@ def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None)
     records = _Records()
     for begin, lines in _texts(path, limit, progress):
         number = len(records.sizes)
+        place = f"record {number + 1} (line {begin})"
         try:
-            _add(records, lines, begin)
+            end = _add(records, lines, begin)
         except (ValueError, IndexError) as error:
-            raise bad_file(
-                path, f"record {number + 1} (line {begin}): not a V2000 or V3000 record: {error}"
-            ) from error
+            raise bad_file(path, f"{place}: not a V2000 or V3000 record: {error}") from error
+        try:
+            _add_fields(records, lines[end:])
+        except ValueError as error:
+            raise bad_file(path, f"{place}: {error}") from error
         limit.require(16 * len(records.positions) + records.field_bytes, "what it holds")
     if not records.sizes:
         raise bad_file(path, "no molecules found; expected records that end with $$$$")
@@ -121,7 +124,8 @@ def _texts(path: Path, limit: Limit, progress: Progress | None) -> Iterator[tupl
     yield begin, record
 
 
-def _add(records: _Records, lines: list[str], begin: int) -> None:
+def _add(records: _Records, lines: list[str], begin: int) -> int:
+    """Atoms of a record; returns the line behind its blocks."""
     if len(lines) < 4:
         raise ValueError(f"expected a title, two lines and counts, found {len(lines)} lines")
     atoms, end = _v3000(lines) if "V3000" in lines[3] else _v2000(lines)
@@ -132,7 +136,7 @@ def _add(records: _Records, lines: list[str], begin: int) -> None:
     records.titles.append(lines[0].strip())
     records.lines.append(begin)
     records.flat += len(atoms) > 3 and all(float(atom[2]) == 0 for atom in atoms)
-    _add_fields(records, lines[end:])
+    return end
 
 
 def _add_fields(records: _Records, lines: list[str]) -> None:
@@ -159,7 +163,9 @@ def _add_fields(records: _Records, lines: list[str]) -> None:
         known = records.fields.setdefault(name, {}).setdefault(number, value)
         records.field_bytes += len(value) + _LINE_BYTES
         if known != value and not _same(known, value):
-            raise ValueError(f"two fields {name!r} with {known[:40]!r} and {value[:40]!r}")
+            raise ValueError(
+                f"two fields {name!r}, {known[:40]!r} and {value[:40]!r}; expected one value"
+            )
 
 
 def _same(one: str, other: str) -> bool:

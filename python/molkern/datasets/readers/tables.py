@@ -14,6 +14,7 @@ import numpy as np
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.pieces import as_utf8
 
 __all__ = [
     "ENDINGS",
@@ -79,7 +80,7 @@ class Table:
 
     def __init__(self, text: bytes, source: str) -> None:
         self.source = source
-        self._text = decoded(text.removeprefix(b"\xef\xbb\xbf"))
+        self._text = decoded(b"".join(as_utf8(iter([text]))))
         self._divider = _divider(itertools.islice(self._lines(), 20))
         self._first = 0  # line of the first row
         self.names = self._header()
