@@ -86,7 +86,7 @@ def sha256_of(paths: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def sha256_of_named(path: Path, files: Iterable[Path], others: Iterable[str] = ()) -> str:
+def sha256_of_named(path: Path, files: Iterable[Path]) -> str:
     """SHA-256 of files that belong together: of their names and contents.
 
     Parameters
@@ -94,12 +94,10 @@ def sha256_of_named(path: Path, files: Iterable[Path], others: Iterable[str] = (
     path : Path
         The folder that they are in, or the file that the others lie beside.
     files : iterable of Path
-    others : iterable of str
-        Names of what is there, too, and is not read.
     """
     folder = path if path.is_dir() else path.parent
     lines = [f"{digest(file)}  {file.relative_to(folder).as_posix()}" for file in files]
-    return hashlib.sha256("\n".join([*lines, *others]).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
 
 
 @contextlib.contextmanager

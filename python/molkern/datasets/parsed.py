@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -32,7 +33,7 @@ def _folder() -> Path:
     return cache_folder() / "parsed"
 
 
-def key(path: Path, kind: str, sha256: str) -> str:
+def key(path: Path, kind: str, sha256: str, others: Sequence[str] = ()) -> str:
     """What the contents of a file are kept under: all that they depend on.
 
     Parameters
@@ -42,12 +43,14 @@ def key(path: Path, kind: str, sha256: str) -> str:
     kind : str
     sha256 : str
         Of everything that is read.
+    others : sequence of str
+        Names of what is there and is not read: notes tell them.
     """
     version = ""
     if kind in ("ase", "database"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             version = metadata.version("ase")
-    text = "\n".join([sha256, kind, path.name, version, str(_VERSION)])
+    text = "\n".join([sha256, kind, path.name, version, str(_VERSION), *others])
     return f"{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}-{kind}"
 
 

@@ -104,8 +104,7 @@ def _read_path(
     if kind == "qm9-xyz":  # by its names, but not by its content
         kind = "xyz" if formats.is_single(path) else "folder"
     files = _files(path, kind)
-    others = other_names(path) if kind == "folder" else []
-    sha256 = digest(path) if files == [path] else sha256_of_named(path, files, others)
+    sha256 = digest(path) if files == [path] else sha256_of_named(path, files)
     limit = Limit(stored_bytes(files), max_bytes)
     contents = _contents(path, kind, sha256, limit, progress)
     _check_length_unit(path, contents, options)
@@ -152,7 +151,8 @@ def _contents(
     path: Path, kind: str, sha256: str, limit: Limit, progress: Progress | None
 ) -> Contents:
     """What a reader finds; from the cache where it took long before."""
-    key = parsed.key(path, kind, sha256)
+    others = other_names(path) if kind == "folder" else []
+    key = parsed.key(path, kind, sha256, others)
     kept = parsed.load(key)
     if kept is not None:
         return kept

@@ -103,6 +103,7 @@ def _of_folder(path: Path, passed: list[str]) -> Iterator[Member]:
         )
 
     found: list[tuple[str, Path]] = []
+    others: list[str] = []
     for folder, folders, files in os.walk(path, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if Path(folder, name).is_symlink()]
@@ -113,7 +114,8 @@ def _of_folder(path: Path, passed: list[str]) -> Iterator[Member]:
             if file.is_file():
                 found.append((file.relative_to(path).as_posix(), file))
             else:
-                passed.append(file.relative_to(path).as_posix())
+                others.append(file.relative_to(path).as_posix())
+    passed += sorted(others)
     for name, file in sorted(found, key=lambda item: _in_order(item[0])):
         yield Member(name, file.stat().st_size, file)
 
