@@ -114,7 +114,8 @@ class TestPrograms:
         )
         text = (
             '<?xml version="1.0"?>\n<fpmd:simulation xmlns:fpmd="http://q">\n<release> 1.60 qb '
-            f'</release>\n{species}<cmd>run 1</cmd>\n<iteration count="1">\n<etotal> -21.5 </etotal>\n<atomset>\n'
+            f'</release>\n{species}<cmd>run 1</cmd>\n<iteration count="1">\n'
+            "<etotal> -21.5 </etotal>\n<atomset>\n"
             '<unit_cell a="9 0 0" b="0 9 0" c="0 0 9"/>\n'
             + atom.format(e="C", z=0) + atom.format(e="O", z=2.2)
             + "</atomset>\n</iteration>\n</fpmd:simulation>\n"
@@ -147,13 +148,28 @@ class TestSeveralStructures:
         with pytest.raises(ValueError, match=rf"{name}: holds several structures one after"):
             load(file(tmp_path, name, text + second))
 
+    @pytest.mark.parametrize(
+        ("name", "text", "match"),
+        [
+            (
+                "a.gen",
+                "3 C\nC O\n1 1 0 0 0\n2 2 0 0 1.13\n",
+                "truncated: expected 3 atoms, found 2",
+            ),
+            ("coord", TestLengths.COORD.replace("$end\n", ""), r"truncated: expected \$end"),
+        ],
+    )
+    def test_less_than_it_declares(self, tmp_path, name, text, match):
+        with pytest.raises(ValueError, match=rf"{name}: {match}"):
+            load(file(tmp_path, name, text))
+
     def test_velocities_are_no_structure(self, tmp_path):
         text = "mine\n1.0\n9 0 0\n0 9 0\n0 0 9\nC O\n1 1\nDirect\n0 0 0\n0 0 .13\n\n0 0 1\n0 0 -1\n"
         assert len(load(file(tmp_path, "POSCAR", text))) == 1
 
     def test_end_of_pdb(self, tmp_path):
         lines = [
-            f"ATOM      {i + 1} {e}    MOL A   1    {0:8.3f}{0:8.3f}{z:8.3f}  1.00  0.00          {e:>2}"
+            f"ATOM      {i + 1} {e}    MOL A   1    {0:8.3f}{0:8.3f}{z:8.3f}  1.00  0.00{e:>12}"
             for i, (e, z) in enumerate((("C", 0), ("O", 1.13)))
         ]
         model = "\n".join(["MODEL     1", *lines, "ENDMDL", ""])
@@ -170,6 +186,7 @@ class TestValues:
         for k, image in enumerate(made):
             image.info |= {"spectrum": np.arange(40.0) + k, "ok": True, "how": {"code": {"a": 1}}}
             image.set_initial_charges(np.ones(12))
+            image.calc.atoms = image.copy()
         write(tmp_path / "a.traj", made)
         dataset = load(tmp_path / "a.traj")
         assert dataset.unused["charges"] == "charges: one number for each atom, not used"

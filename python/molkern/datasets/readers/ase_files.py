@@ -17,7 +17,7 @@ from molkern.datasets.names import is_forces_name, is_gradient_name
 from molkern.datasets.readers import lammps
 from molkern.datasets.readers.frames import Frames, Value
 from molkern.datasets.readers.pieces import Progress, opened
-from molkern.datasets.readers.several import holds_several
+from molkern.datasets.readers.whole import holds_several, what_lacks
 from molkern.datasets.readers.xyz import read_xyz
 
 __all__ = ["read_ase", "read_database"]
@@ -90,6 +90,9 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         ) from error
     if not frames.sizes:
         raise bad_file(path, f"holds no structures, read by ASE as {kind}")
+    lacks = what_lacks(path, kind, frames.sizes[0]) if len(frames.sizes) == 1 else ""
+    if lacks:
+        raise bad_file(path, lacks)
     if len(frames.sizes) == 1 and holds_several(path, kind, formats.read):
         raise bad_file(
             path,

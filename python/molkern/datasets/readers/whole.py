@@ -1,4 +1,4 @@
-"""Text files in which several files of one structure each stand one after another."""
+"""Whether a text file of ASE's holds one whole structure, neither less nor more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from molkern.datasets.readers.pieces import opened
 
-__all__ = ["holds_several"]
+__all__ = ["holds_several", "what_lacks"]
 
 # Formats of one structure, of which ASE reads the first or the last, or mixes them.
 _FORMATS = frozenset(
@@ -20,6 +20,30 @@ _FORMATS = frozenset(
 )
 _MOST_BYTES = 4 * 2**20
 _MOST_TRIED = 50
+
+
+def what_lacks(path: Path, kind: str, n_atoms: int) -> str:
+    """What a file declares and does not hold, for formats that ASE reads without a check.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        ASE's name of the format.
+    n_atoms : int
+        Atoms that ASE found.
+    """
+    place = {"gen": 0, "gromacs": 1}.get(kind)
+    if place is not None:
+        with path.open("rb") as raw, opened(raw) as file:
+            words = [line.split() for line in itertools.islice(file, place + 1)][-1]
+        if words and words[0].isdigit() and int(words[0]) != n_atoms:
+            return f"truncated: expected {int(words[0])} atoms, found {n_atoms}"
+    if kind == "turbomole":
+        with path.open("rb") as raw, opened(raw) as file:
+            if not any(line.startswith((b"$end", b"$user-defined")) for line in file):
+                return "truncated: expected $end behind the atoms"
+    return ""
 
 
 def holds_several(path: Path, kind: str, read: Callable[..., Any]) -> bool:
