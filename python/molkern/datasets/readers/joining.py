@@ -20,6 +20,9 @@ Array = npt.NDArray[np.float64]
 _WHOLE, _WITHOUT_ENDING, _END_OF_PATH, _NAME, _STEM, _NUMBER = range(6)
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _SHOWN = 40
+_SAMPLE = 1000  # rows
+# Title -> the best way in which entries name it, and the lines of their rows.
+_Hits = dict[str, tuple[int, list[int]]]
 
 
 def join_tables(contents: Contents, tables: Iterable[Table]) -> None:
@@ -61,29 +64,30 @@ class _Titles:
                 self.structures.setdefault(title.strip(), []).append(k)
         self._by: list[dict[str, list[str]]] = [{} for _ in range(_NUMBER + 1)]
         for title in self.structures:
-            for how, key in _keys(title):
+            for how, key in _keys(title, of_title=True):
                 known = self._by[how].setdefault(key, [])
                 if title not in known:
                     known.append(title)
 
     def found(self, entry: str) -> tuple[int, list[str]] | None:
         """How an entry names structures, and the titles that it could mean."""
-        for how, key in _keys(entry, of_entry=True):
+        titles = self._by[_WITHOUT_ENDING].get(entry)
+        if titles is None and not entry.isdecimal() and number_of(entry) is not None:
+            return None  # as most entries of a table
+        for how, key in _keys(entry):
             titles = self._by[how].get(key)
             if titles:
                 return how, titles
         return None
 
 
-def _keys(name: str, *, of_entry: bool = False) -> Iterator[tuple[int, str]]:
+def _keys(name: str, *, of_title: bool = False) -> Iterator[tuple[int, str]]:
     """What a title, or an entry that may be one, can be called; the most telling first."""
     path = name.strip().replace("\\", "/").removeprefix("./")
     if not path:
         return
     yield _WHOLE, path
     yield _WITHOUT_ENDING, path
-    if of_entry and not path.isdecimal() and number_of(path) is not None:
-        return  # most entries of a table are such numbers
     bare = _without_ending(path)
     yield _WITHOUT_ENDING, bare
     for form in (path, bare):
@@ -94,7 +98,7 @@ def _keys(name: str, *, of_entry: bool = False) -> Iterator[tuple[int, str]]:
     stem = _without_ending(last)
     yield _NAME, last
     yield _NAME, stem
-    first = stem if of_entry else last.partition(".")[0]
+    first = last.partition(".")[0] if of_title else stem
     if not first.isdecimal():
         yield _STEM, first
     if stem.isdecimal():
@@ -129,18 +133,22 @@ def _fit(titles: _Titles, table: Table) -> _Fit | None:
         table.begins_with_data()
     if table.is_prose():
         return None
-    hits: list[dict[str, dict[int, list[int]]]] = [{} for _ in table.names]
-    for line, row in table.rows(strict=False):
-        for k, entry in enumerate(row):
-            found = titles.found(entry) if entry else None
+    hits: list[_Hits] = [{} for _ in table.names]
+    columns = list(range(len(table.names)))
+    for n_rows, (line, row) in enumerate(table.rows(strict=False)):
+        if n_rows == _SAMPLE:  # what has numbers with points only is no column of names
+            columns = [k for k in columns if hits[k] or number_of(row[k]) is None
+                       or row[k].isdecimal()]  # fmt: skip
+        for k in columns:
+            found = titles.found(row[k]) if row[k] else None
             for title in [] if found is None else found[1]:
-                hits[k].setdefault(title, {}).setdefault(found[0] if found else 0, []).append(line)
+                _add_hit(hits[k], title, found[0] if found else 0, line)
     most = max(map(len, hits), default=0)
     if most == 0:
         return None
 
     def how_well(k: int) -> int:
-        return max(min(ways) for ways in hits[k].values())
+        return max(how for how, _ in hits[k].values())
 
     chosen = [k for k in range(len(hits)) if len(hits[k]) == most]
     best = min(map(how_well, chosen))
@@ -155,14 +163,19 @@ def _fit(titles: _Titles, table: Table) -> _Fit | None:
     return _Fit(chosen[0], rows[0])
 
 
-def _best_rows(
-    titles: _Titles, table: Table, k: int, hits: dict[str, dict[int, list[int]]]
-) -> dict[int, list[int]]:
+def _add_hit(hits: _Hits, title: str, how: int, line: int) -> None:
+    known = hits.get(title)
+    if known is None or how < known[0]:
+        hits[title] = (how, [line])
+    elif how == known[0]:
+        known[1].append(line)
+
+
+def _best_rows(titles: _Titles, table: Table, k: int, hits: _Hits) -> dict[int, list[int]]:
     """Lines of the rows of each structure, by the best of the ways in which they name it."""
     rows: dict[int, list[int]] = {}
     owner: dict[int, str] = {}
-    for title, ways in hits.items():
-        lines = ways[min(ways)]
+    for title, (_, lines) in hits.items():
         structures = titles.structures[title]
         if len(structures) > 1:
             raise ValueError(

@@ -30,7 +30,7 @@ ENDINGS = (".csv", ".tsv", ".txt", ".dat")
 _SHOWN = 5
 _START = 2**20  # bytes of a table that tell what it is
 _MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "none", "null", "nil", "-", "--", "?"))
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
 # A name in a line of words, with its unit in brackets behind it.
@@ -56,12 +56,17 @@ def number_of(text: str) -> float | None:
     >>> number_of("-76.3"), number_of("1.5D+02"), number_of("1_000"), number_of("null")
     (-76.3, 150.0, None, nan)
     """
+    if "_" not in text:  # which Python takes for a part of a number
+        try:
+            return float(text)
+        except ValueError:
+            pass
     plain = text.strip().replace("\N{MINUS SIGN}", "-")
     if is_missing(plain):
         return float("nan")
     if _NUMBER.fullmatch(plain) is None:
         return None
-    return float(plain.lower().replace("d", "e") if "inf" not in plain.lower() else plain)
+    return float(plain.lower().replace("d", "e"))
 
 
 class Table:
