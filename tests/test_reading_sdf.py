@@ -47,7 +47,7 @@ def test_two_fields_of_one_name(tmp_path):
     fields = [("energy", "-1.5"), ("note", "x"), ("energy", "-1.50")]
     assert load(written(tmp_path, fields)).targets["energy"].tolist() == [-1.5]
     fields[2] = ("energy", "-7")
-    with pytest.raises(ValueError, match=r"record 2 \(line 16\): two fields 'energy', '-1\.5' and"):
+    with pytest.raises(ValueError, match=r"record 2 \(line 13\): two fields 'energy', '-1\.5' and"):
         load(written(tmp_path, [("energy", "-1.5")], fields))
 
 

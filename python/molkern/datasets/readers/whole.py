@@ -16,7 +16,7 @@ __all__ = ["holds_several", "what_lacks"]
 # Formats of one structure, of which ASE reads the first or the last, or mixes them.
 _FORMATS = frozenset(
     "vasp gen gromacs gromos turbomole dmol-car struct v-sim crystal cfg jsv res castep-cell mol "
-    "sdf xsf".split()
+    "sdf xsf gaussian-in".split()
 )
 _MOST_BYTES = 4 * 2**20
 _MOST_TRIED = 50
@@ -61,6 +61,8 @@ def holds_several(path: Path, kind: str, read: Callable[..., Any]) -> bool:
         return False
     with path.open("rb") as raw, opened(raw) as file:
         lines = file.read(_MOST_BYTES).splitlines(keepends=True)
+    if kind == "gaussian-in":
+        return any(line.strip().lower() == b"--link1--" for line in lines)
     begin = next((k for k, line in enumerate(lines) if line.strip()), 0)
     if len(lines) < begin + 4:
         return False
