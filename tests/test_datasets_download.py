@@ -119,7 +119,7 @@ def test_wrong_content_is_not_kept(server, monkeypatch, tmp_path, content):
     else:
         (folder / "tiny.npz").write_bytes(content)
     register(monkeypatch, address + "tiny.npz")
-    match = "not a readable" if content else "expected 3 structures, found 1"
+    match = "a web page, not the data" if content else "expected 3 structures, found 1"
     with pytest.raises(ValueError, match=match):
         load("tiny")
     assert not (tmp_path / "cache/tiny.npz").exists()

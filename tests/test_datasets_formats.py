@@ -132,7 +132,10 @@ class TestQM9Xyz:
 class TestQM9Sdf:
     def write(self, folder, sdf_numbers, csv_numbers):
         sdf = "".join(SDF.format(number=k) for k in sdf_numbers)
-        rows = (f"gdb_{k}," + ",".join(VALUES.split()) + ",-1.0\n" for k in csv_numbers)
+        values = VALUES.replace("-40.4", "-76.4").replace("-40.3", "-76.3").split()
+        free = QM9_ATOM_ENERGIES["U0"]["O"] + 2 * QM9_ATOM_ENERGIES["U0"]["H"]
+        values.append(repr((-76.4 - free) * 627.509474063))
+        rows = (f"gdb_{k}," + ",".join(values) + "\n" for k in csv_numbers)
         (folder / "gdb9.sdf").write_text(sdf)
         (folder / "gdb9.sdf.csv").write_text(CSV_HEAD + "".join(rows))
         return folder / "gdb9.sdf"
@@ -142,7 +145,7 @@ class TestQM9Sdf:
         dataset = load(path)
         np.testing.assert_array_equal(dataset.structures.numbers, [8, 1, 1] * 2)
         assert list(dataset.targets)[: len(PROPERTIES)] == list(PROPERTIES)
-        np.testing.assert_array_equal(dataset.targets["U"], [-40.3, -40.3])
+        np.testing.assert_array_equal(dataset.targets["U"], [-76.3, -76.3])
         assert load(tmp_path / "gdb9.sdf.csv").structures == dataset.structures
         (tmp_path / "uncharacterized.txt").write_text("2\n")
         assert len(load(path)) == 1

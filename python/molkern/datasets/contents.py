@@ -81,6 +81,10 @@ class Contents:
         Units of positions and of cells; of cells None: that of positions.
     usual_length : str
         The unit that this kind of file has unless it says otherwise; empty if there is none.
+    fixed_length : str
+        Not empty: why positions are in Å whatever the user says.
+    asks_length : str
+        Not empty: why the user must say the unit of positions.
     words : dict of str to str or dict
         Texts that hold for the whole file, in which units may be stated.
     types : str
@@ -110,6 +114,8 @@ class Contents:
     length: Stated | None = None
     cell_length: Stated | None = None
     usual_length: str = ""
+    fixed_length: str = ""
+    asks_length: str = ""
     words: dict[str, Any] = dataclasses.field(default_factory=dict)
     types: str = ""
     kinds: Array | None = None

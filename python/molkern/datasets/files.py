@@ -21,11 +21,13 @@ __all__ = [
     "LAYOUTS",
     "bad_file",
     "digest",
+    "in_a_line",
     "needed",
     "npz_keys",
     "packed_pairs",
     "read_npz",
     "sha256_of",
+    "sha256_of_named",
     "structures_of",
     "unpadded",
 ]
@@ -33,6 +35,7 @@ __all__ = [
 LAYOUTS = "packed (numbers, positions, offsets), padded (Z, R) or trajectory (z, R)"
 
 Arrays = dict[str, npt.NDArray[Any]]
+_MOST_WORDS = 1000
 
 ARCHIVE_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError)
 
@@ -40,6 +43,18 @@ ARCHIVE_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, N
 def bad_file(path: Path, what: str) -> ValueError:
     """The error for a file that can not be used."""
     return ValueError(f"{path}: {what}")
+
+
+def in_a_line(error: BaseException | str) -> str:
+    """A message in one line, of at most a thousand characters.
+
+    Examples
+    --------
+    >>> in_a_line("not a gzip file:\\n\\n  see above")
+    'not a gzip file: see above'
+    """
+    text = " ".join(str(error).split())
+    return text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]} ..."
 
 
 def needed(module: str, what: str, extra: str = "study") -> Any:
@@ -69,6 +84,20 @@ def sha256_of(paths: Iterable[Path]) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def sha256_of_named(path: Path, files: Iterable[Path]) -> str:
+    """SHA-256 of files that belong together: of their names and contents.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that they are in, or the file that the others lie beside.
+    files : iterable of Path
+    """
+    folder = path if path.is_dir() else path.parent
+    lines = [f"{digest(file)}  {file.relative_to(folder).as_posix()}" for file in files]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ file is known to be it: by its hash, or by content that only it has.
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 from molkern.datasets import ani, built, md17, qm7, qm9, qm9_arrays, qm9_package
@@ -15,7 +17,7 @@ from molkern.datasets.entry import File
 from molkern.datasets.files import digest, npz_keys
 from molkern.datasets.registry import ENTRIES
 
-__all__ = ["files_read", "layout_of", "published", "read"]
+__all__ = ["SPEAKING", "files_read", "is_single", "layout_of", "published", "read"]
 
 # Keys that only this form has, most telling first.
 _NPZ_KEYS = (
@@ -53,7 +55,7 @@ _QM9_READERS = {
     "qm9pack": qm9_package.read_package,
 }
 # Files that state what they are: by their provenance, or in records that QM9 alone has.
-_SPEAKING = ("built", "qm9-xyz", "qm9-sdf")
+SPEAKING = ("built", "qm9-xyz", "qm9-sdf")
 # Published without a hash by their authors: known by all of their content.
 _BY_CONTENT = ("qm7-mat", "md17", "rmd17")
 
@@ -105,9 +107,17 @@ def published(path: Path, form: str, sha256: str, keep_uncharacterized: bool) ->
         way = "SHA-256" if known.sha256 == sha256 else "MD5"
         dataset = read(path, form, keep_uncharacterized)
         return dataset.replace(sha256=sha256, verified=f"{way} ({known.source})")
-    if form in _SPEAKING:
-        return read(path, form, keep_uncharacterized)
+    if form in SPEAKING:
+        try:
+            return read(path, form, keep_uncharacterized)
+        except qm9.NotQM9:
+            return None
     return _by_content(path, form, files) if form in _BY_CONTENT else None
+
+
+def is_single(path: Path) -> bool:
+    """Whether a path is one file, and neither a folder nor an archive."""
+    return not path.is_dir() and not (tarfile.is_tarfile(path) or zipfile.is_zipfile(path))
 
 
 def _by_content(path: Path, form: str, files: list[File]) -> Dataset | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,15 @@ import numpy as np
 
 from molkern.datasets.contents import Column, Contents, Stated
 
-__all__ = ["KINDS", "WORTH_SECONDS", "load", "save"]
+__all__ = ["KINDS", "WORTH_SECONDS", "key", "load", "save"]
 
 WORTH_SECONDS = 2.0
 # Arrays of .npz, HDF5 and DeePMD-kit are read as fast as a copy of them would be.
 KINDS = ("xyz", "sdf", "database", "folder", "ase")
-_VERSION = 1  # of the readers: a change of what they find raises it
+_VERSION = 2  # of the readers: a change of what they find raises it
 _MOST_BYTES = 2 * 2**30  # of all kept files; the oldest go
-_FACTS = ("sources", "usual_length", "words", "types", "may_lack", "unused", "notes", "titles")
+_FACTS = ("sources", "usual_length", "fixed_length", "asks_length", "words", "types", "may_lack",
+          "unused", "notes", "titles")  # fmt: skip
 
 
 def _folder() -> Path:
@@ -29,11 +33,32 @@ def _folder() -> Path:
     return cache_folder() / "parsed"
 
 
-def _file(sha256: str, kind: str) -> Path:
-    return _folder() / f"{sha256}-{kind}-{_VERSION}.npz"
+def key(path: Path, kind: str, sha256: str, others: Sequence[str] = ()) -> str:
+    """What the contents of a file are kept under: all that they depend on.
+
+    Parameters
+    ----------
+    path : Path
+        Its name is told in notes, and ASE goes by it.
+    kind : str
+    sha256 : str
+        Of everything that is read.
+    others : sequence of str
+        Names of what is there and is not read: notes tell them.
+    """
+    version = ""
+    if kind in ("ase", "database"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            version = metadata.version("ase")
+    text = "\n".join([sha256, kind, path.name, version, str(_VERSION), *others])
+    return f"{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}-{kind}"
 
 
-def save(sha256: str, kind: str, contents: Contents) -> None:
+def _file(key: str) -> Path:
+    return _folder() / f"{key}.npz"
+
+
+def save(key: str, contents: Contents) -> None:
     """Keep the contents of a file; a cache that cannot be written is left alone."""
     arrays: dict[str, Any] = {
         "numbers": contents.numbers,
@@ -55,7 +80,7 @@ def save(sha256: str, kind: str, contents: Contents) -> None:
         facts["length"] = [contents.length.unit, contents.length.source]
     facts["places"] = [contents.name_of(k) for k in range(len(contents))]
     arrays["facts"] = np.array(json.dumps(facts))
-    target = _file(sha256, kind)
+    target = _file(key)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,11 +103,11 @@ def _prune() -> None:
             file.unlink(missing_ok=True)
 
 
-def load(sha256: str, kind: str) -> Contents | None:
+def load(key: str) -> Contents | None:
     """The contents kept of a file, or None; a damaged copy is as none."""
     try:
-        file = _file(sha256, kind)
-        if kind not in KINDS or not file.is_file():
+        file = _file(key)
+        if not file.is_file():
             return None
         with np.load(file, allow_pickle=False) as arrays:
             contents = _contents({name: arrays[name] for name in arrays.files})

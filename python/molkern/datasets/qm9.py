@@ -18,7 +18,7 @@ from molkern.datasets.files import bad_file, packed_pairs
 from molkern.datasets.units import conversion_factor
 from molkern.structures import Structures, numbers_of
 
-__all__ = ["PROPERTIES", "leave_out", "qm9_dataset", "read_sdf", "read_xyz"]
+__all__ = ["PROPERTIES", "NotQM9", "leave_out", "qm9_dataset", "read_sdf", "read_xyz"]
 
 CITATION = (
     "L. Ruddigkeit et al., J. Chem. Inf. Model. 52, 2864 (2012), doi:10.1021/ci300415d; "
@@ -49,6 +49,10 @@ _SDF_TITLE = re.compile(r"gdb_(\d+)$")
 _SDF_END = re.compile(r"^\$\$\$\$\s*?$\n?", re.MULTILINE)
 
 Molecule = tuple[int, list[int], list[tuple[float, float, float]]]
+
+
+class NotQM9(ValueError):
+    """A file has QM9's layout, and energies that are not QM9's."""
 
 
 def qm9_dataset(
@@ -88,6 +92,29 @@ def qm9_dataset(
         ),
         extensive=frozenset(n for n in targets if n.split("_")[0] in QM9_ATOM_ENERGIES),
     )
+
+
+def _check_energies(path: Path, dataset: Dataset, stated: npt.NDArray[np.float64] | None) -> None:
+    """Raise if energies are not in hartree, or others than those of QM9's atoms are subtracted.
+
+    Who computes the molecules of QM9 anew often keeps its layout, with units of their own.
+
+    Raises
+    ------
+    NotQM9
+        If that is so for more than one in a hundred.
+    """
+    energies, differences = dataset.targets["U0"], dataset.targets["U0_atomization"]
+    ratio = energies / (energies - differences / conversion_factor("hartree", "kcal/mol"))
+    agree = (ratio > 0.95) & (ratio < 1.1)
+    if stated is not None:
+        agree &= ~(np.abs(stated - differences) > 0.05 + 1e-3 * np.abs(differences))
+    if agree.mean() < 0.99:
+        first = int(agree.argmin())
+        raise NotQM9(
+            f"{path}: has the layout of QM9, but energies that are not QM9's: molecule {first} has "
+            f"U0 {energies[first]:g}, its free atoms {energies[first] / ratio[first]:.3f} hartree"
+        )
 
 
 def leave_out(dataset: Dataset, uncharacterized: npt.NDArray[np.bool_]) -> Dataset:
@@ -166,6 +193,7 @@ def read_xyz(path: Path, keep_uncharacterized: bool = False) -> Dataset:
     structures = packed_pairs(path, ((molecules[k][1], molecules[k][2]) for k in order))
     columns = {name: table[order, k] for k, name in enumerate(PROPERTIES)}
     dataset = qm9_dataset(path, structures, columns)
+    _check_energies(path, dataset, None)
     return dataset if keep_uncharacterized else _leave_out_listed(dataset, gdb_id, path)
 
 
@@ -266,8 +294,10 @@ def read_sdf(path: Path, keep_uncharacterized: bool = False) -> Dataset:
     values = np.array([rows[number] for number in gdb_id.tolist()])
     structures = packed_pairs(sdf, ((numbers, positions) for _, numbers, positions in molecules))
     columns = {name: values[:, k] for k, name in enumerate(PROPERTIES)}
+    stated = values[:, len(PROPERTIES)]
     notes = ("geometries of gdb9.sdf have 4 decimals",)
     dataset = qm9_dataset(sdf, structures, columns, notes)
+    _check_energies(sdf, dataset, stated)
     return dataset if keep_uncharacterized else _leave_out_listed(dataset, gdb_id, sdf)
 
 
@@ -332,7 +362,7 @@ def _sdf_molecules(path: Path) -> Iterator[Molecule]:
 
 
 def _csv_rows(path: Path) -> dict[int, list[float]]:
-    """QM9 number -> the 15 properties."""
+    """QM9 number -> the 15 properties, and the atomization energy that is stated, or NaN."""
     lines = _text(path).splitlines()
     reader = csv.DictReader(lines)
     names: dict[str, Any] = {_CSV_NAMES.get(n, n): n for n in reader.fieldnames or ()}
@@ -344,6 +374,7 @@ def _csv_rows(path: Path) -> dict[int, list[float]]:
         try:
             number = int(row[names["mol_id"]].removeprefix("gdb_"))
             rows[number] = [float(row[names[name]]) for name in PROPERTIES]
+            rows[number].append(float(row.get("u0_atom") or "nan"))
         except (TypeError, ValueError, AttributeError) as error:
             raise bad_file(path, f"line {k}: {error} (truncated?)") from error
     return rows

@@ -12,19 +12,21 @@ from molkern.datasets.contents import Contents
 from molkern.datasets.dataset import Dataset
 from molkern.datasets.door import Options, admit
 from molkern.datasets.errors import AskedFor
-from molkern.datasets.files import bad_file, digest, sha256_of
+from molkern.datasets.files import bad_file, digest, in_a_line, sha256_of, sha256_of_named
 from molkern.datasets.kinds import kind_of
 from molkern.datasets.limits import Limit, stored_bytes
 from molkern.datasets.readers.ase_files import read_ase, read_database
 from molkern.datasets.readers.deepmd import deepmd_files, read_deepmd
-from molkern.datasets.readers.folders import folder_files, read_folder
+from molkern.datasets.readers.folders import folder_files, other_names, read_folder
 from molkern.datasets.readers.hdf5 import read_hdf5
+from molkern.datasets.readers.joining import join_tables
 from molkern.datasets.readers.npz import read_mat, read_npz_contents
 from molkern.datasets.readers.pieces import Progress
 from molkern.datasets.readers.sdf import read_sdf_records
-from molkern.datasets.readers.tables import ENDINGS, add_table, explain_table, read_table
+from molkern.datasets.readers.tables import explain_table, table_of, tables_beside
 from molkern.datasets.readers.xyz import read_xyz
 from molkern.datasets.selection import choose
+from molkern.datasets.units import length_unit
 
 __all__ = ["KINDS", "read_path", "safely"]
 
@@ -73,11 +75,12 @@ def safely(path: Path, read: Callable[[], Dataset]) -> Dataset:
     except (AskedFor, ImportError, FileNotFoundError, PermissionError):
         raise
     except ValueError as error:
-        if str(path) in str(error):
+        if str(path) in str(error) and "\n" not in str(error):
             raise
-        raise bad_file(path, str(error)) from error
+        words = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise ValueError(in_a_line(words)) from error
     except Exception as error:  # A damaged file can lead to anything.
-        what = f"{type(error).__name__}: {error}"
+        what = in_a_line(f"{type(error).__name__}: {error}")
         raise bad_file(path, f"cannot be read (damaged?): {what}") from error
 
 
@@ -90,19 +93,39 @@ def _read_path(
 ) -> Dataset:
     kind = kind_of(path)
     form = formats.layout_of(path, kind)
-    files = _files(path, kind, form)
-    own = sha256_of(files) if path.is_dir() else digest(path)
-    sha256 = own if files == [path] else sha256_of(files)
     if form is not None:
+        files = formats.files_read(path, form)
+        own = sha256_of(files) if path.is_dir() else digest(path)
         dataset = formats.published(path, form, own, keep_uncharacterized)
         if dataset is not None:
-            return _of_published(dataset, options, sha256)
+            return _of_published(dataset, options, own if files == [path] else sha256_of(files))
     if kind == "table":
         raise explain_table(path)
+    if kind == "qm9-xyz":  # by its names, but not by its content
+        kind = "xyz" if formats.is_single(path) else "folder"
+    files = _files(path, kind)
+    sha256 = digest(path) if files == [path] else sha256_of_named(path, files)
     limit = Limit(stored_bytes(files), max_bytes)
     contents = _contents(path, kind, sha256, limit, progress)
+    _check_length_unit(path, contents, options)
+    if form in formats.SPEAKING:
+        contents.notes.append(
+            "has the layout of QM9, but not its energies: read as a file of one's own"
+        )
     dataset = admit(path, _name(path), contents, options)
     return dataset.replace(sha256=sha256, verified="not verified: no hash is known for this file")
+
+
+def _check_length_unit(path: Path, contents: Contents, options: Options) -> None:
+    """Raise if the user's word on lengths cannot hold, or is needed and was not given."""
+    said = options.length_unit
+    if contents.asks_length and said is None:
+        raise AskedFor(f"length_unit: {path.name}: {contents.asks_length}")
+    if contents.fixed_length and said is not None and length_unit(said) != "angstrom":
+        raise AskedFor(
+            f"length_unit: {path.name}: {contents.fixed_length}; leave out --length-unit, found "
+            f"{said!r}"
+        )
 
 
 def _name(path: Path) -> str:
@@ -113,39 +136,32 @@ def _name(path: Path) -> str:
     return name if path.is_dir() else Path(name).stem
 
 
-def _files(path: Path, kind: str, form: str | None) -> list[Path]:
+def _files(path: Path, kind: str) -> list[Path]:
     """Every file that is read for a path, in a fixed order."""
-    if form is not None:
-        return formats.files_read(path, form)
     if kind == "deepmd":
         return deepmd_files(path)
     if kind == "folder":
         return folder_files(path)
     if kind == "sdf":
-        return [path, *_tables_beside(path)]
+        return [path, *tables_beside(path)]
     return [path]
-
-
-def _tables_beside(path: Path) -> list[Path]:
-    beside = [path.with_name(path.name + ending) for ending in ENDINGS]
-    beside += [path.with_suffix(ending) for ending in ENDINGS]
-    return [file for file in beside if file.is_file()]
 
 
 def _contents(
     path: Path, kind: str, sha256: str, limit: Limit, progress: Progress | None
 ) -> Contents:
     """What a reader finds; from the cache where it took long before."""
-    kept = parsed.load(sha256, kind)
+    others = other_names(path) if kind == "folder" else []
+    key = parsed.key(path, kind, sha256, others)
+    kept = parsed.load(key)
     if kept is not None:
         return kept
     start = time.perf_counter()
     contents = _READERS[kind](path, limit, progress)
     if kind == "sdf":
-        for table in _tables_beside(path):
-            add_table(contents, read_table(table.read_bytes()), table.name)
+        join_tables(contents, [table_of(file, limit) for file in tables_beside(path)])
     if time.perf_counter() - start > parsed.WORTH_SECONDS and kind in parsed.KINDS:
-        parsed.save(sha256, kind, contents)
+        parsed.save(key, contents)
     return contents
 
 

@@ -2,133 +2,55 @@
 
 from __future__ import annotations
 
-import re
-from array import array
+import contextlib
+import dataclasses
+import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from molkern.datasets.contents import Column, Contents
-from molkern.datasets.files import bad_file, needed
+from molkern.datasets.contents import Contents, Stated
+from molkern.datasets.files import bad_file, in_a_line, needed
 from molkern.datasets.limits import Limit
-from molkern.datasets.names import KINDS, is_forces_name, is_gradient_name
-from molkern.datasets.readers.pieces import Progress
+from molkern.datasets.names import is_forces_name, is_gradient_name
+from molkern.datasets.readers import lammps
+from molkern.datasets.readers.frames import Frames, Value
+from molkern.datasets.readers.pieces import Progress, opened
+from molkern.datasets.readers.whole import holds_several, what_lacks
+from molkern.datasets.readers.xyz import read_xyz
 
 __all__ = ["read_ase", "read_database"]
 
-Array = npt.NDArray[Any]
-
 # Programs whose output ASE reads, and converts to its own units while it does so.
-_PROGRAMS = re.compile(
-    r"vasp-(out|xml)|aims-output|espresso-out|gaussian-out|castep-(castep|md|geom)|gpaw-out|"
-    r"nwchem-out|orca-output|abinit-out|cp2k-(output|dcd)|dmol-car|elk|exciting|octopus|qbox|"
-    r"siesta-xv|turbomole(-gradient)?|gamess-us-out|gamess-us-punch|mopac|cfg"
+_PROGRAMS = frozenset(
+    "vasp-out vasp-xml aims-output espresso-out gaussian-out castep-castep castep-md castep-geom "
+    "gpaw-out gpw nwchem-out orca-output abinit-out abinit-gsr dacapo-text turbomole-gradient "
+    "gamess-us-out gamess-us-punch onetep-out acemolecule-out xsf".split()
 )
-_MOST_WIDTH = 9
-_TYPES = "the file calls atoms by numbers of types, not by elements"
-
-
-class _Frames:
-    """Atoms and values of frames, packed as they come."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit = limit
-        self.numbers, self.positions = array("i"), array("d")
-        self.sizes: list[int] = []
-        self.cells: list[Array] = []
-        self.pbc: list[Array] = []
-        self.values: dict[str, dict[int, Array]] = {}
-        self.forces: dict[str, dict[int, Array]] = {}
-        self.texts: dict[str, dict[int, str]] = {}
-
-    def add(self, numbers: Any, positions: Any, cell: Any, pbc: Any, values: Any) -> None:
-        """One frame; values may be anything."""
-        k = len(self.sizes)
-        n = len(numbers)
-        self.numbers.extend(np.asarray(numbers, np.intc).tolist())
-        self.positions.frombytes(np.ascontiguousarray(positions, np.float64).tobytes())
-        self.sizes.append(n)
-        self.cells.append(np.array(cell, dtype=np.float64).reshape(3, 3))
-        self.pbc.append(np.broadcast_to(np.asarray(pbc, dtype=bool), (3,)))
-        for name, value in values:
-            self._add_value(k, n, str(name), value)
-        self._limit.require(16 * len(self.positions), "what it holds")
-
-    def _add_value(self, k: int, n: int, name: str, value: Any) -> None:
-        if isinstance(value, str | bytes):
-            text = value.decode("latin-1") if isinstance(value, bytes) else value
-            self.texts.setdefault(name, {})[k] = text
-            return
-        if value is None or isinstance(value, Mapping):
-            return
-        try:
-            found = np.asarray(value)
-        except ValueError:  # rows of different lengths
-            return
-        if found.dtype.kind not in "fiu":
-            return
-        if found.shape == (n, 3) and (is_forces_name(name) or is_gradient_name(name)):
-            self.forces.setdefault(name, {})[k] = found
-        elif 0 < found.size <= _MOST_WIDTH:
-            self.values.setdefault(name, {})[k] = found.reshape(-1)
-
-    def contents(self) -> Contents:
-        """All frames, with a column for each name."""
-        n = len(self.sizes)
-        contents = Contents(
-            np.frombuffer(self.numbers, np.intc).astype(np.int64),
-            np.frombuffer(self.positions).reshape(-1, 3),
-            np.concatenate(([0], np.cumsum(self.sizes, dtype=np.int64))),
-            sources={"positions": "positions"},
-        )
-        cells, pbc = np.array(self.cells), np.array(self.pbc)
-        if cells.any() or pbc.any():
-            contents.cells, contents.pbc = cells, pbc
-            contents.sources |= {"cell": "cell", "pbc": "pbc"}
-        for name, found in self.forces.items():
-            parts = [found.get(k, np.full((m, 3), np.nan)) for k, m in enumerate(self.sizes)]
-            missing = sum(m for k, m in enumerate(self.sizes) if k not in found)
-            contents.columns[name] = Column.of(
-                np.concatenate(parts, dtype=np.float64), per_atom=True, n_missing=missing
-            )
-        for name, found in self.values.items():
-            self._add_column(contents, name, found, n)
-        for name, texts in self.texts.items():
-            if name.lower() in KINDS:
-                contents.kinds = np.array([texts.get(k, "") for k in range(n)], dtype=object)
-                continue
-            if len(texts) == n and len(set(texts.values())) == 1:
-                contents.words[name] = texts[0]
-            if name not in contents.columns:
-                example = next(iter(texts.values()))[:40]
-                contents.unused[name] = f"{name}: expected numbers, found text such as {example!r}"
-        return contents
-
-    def _add_column(self, contents: Contents, name: str, found: dict[int, Array], n: int) -> None:
-        widths = {values.size for values in found.values()}
-        if len(widths) > 1:
-            contents.unused[name] = f"{name}: expected equally many numbers in each frame"
-            return
-        width = widths.pop()
-        values = np.full((n, width), np.nan)
-        for k, row in found.items():
-            values[k] = row
-        column = values[:, 0] if width == 1 else values
-        contents.columns[name] = Column.of(column, n_missing=n - len(found))
-
-
-def _values(frame: Any) -> Iterable[tuple[str, Any]]:
-    """Names and values of a frame: of its own, of its calculator, of its atoms."""
-    results = getattr(frame.calc, "results", {}) if frame.calc is not None else {}
-    arrays = {
-        name: values
-        for name, values in frame.arrays.items()
-        if is_forces_name(name) or is_gradient_name(name)
-    }
-    yield from {**arrays, **frame.info, **results}.items()
+_UNITS = {"energy": "eV", "free_energy": "eV", "forces": "eV/angstrom", "stress": "eV/angstrom^3",
+          "dipole": "e*angstrom", "bandgap": "eV"}  # fmt: skip
+# Formats that hold lengths as their author has them.
+_OF_LAMMPS = (*lammps.DUMPS, "lammps-data")
+_ANY_LENGTH = ("traj", "bundletrajectory", "dlp4", "dlp-history", *_OF_LAMMPS)
+# Formats that call atoms by names, which ASE takes the elements from.
+_NAMES = ("gromacs", "gromos", "proteindatabank")
+_NAMED = (
+    "elements are those that ASE takes from the names of the atoms, where CA may be carbon or "
+    "calcium"
+)
+_ATOMIC = {"energy": "hartree", "forces": "hartree/bohr"}  # of Qbox, which ASE does not convert
+_RUNNER = (
+    "atoms of RuNNer's input.data are in bohr, those of n2p2 in any unit, and the file does not "
+    "say: expected --length-unit bohr or --length-unit angstrom (in Python length_unit=)"
+)
+# Arrays of atoms that tell how they are called, or move.
+_ABOUT_ATOMS = frozenset(
+    "numbers positions tags type id momenta masses mol-id residuenumbers occupancy bfactor".split()
+)
+_NO_PROPERTIES = ("occupancy", "spacegroup", "unit_cell")
+_RESULTS = ("energy", "free_energy", "forces", "stress", "dipole", "magmom", "charges", "magmoms")
+_START = 65536
 
 
 def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Contents:
@@ -140,59 +62,133 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         If ASE knows no such kind of file, or cannot read it; names the file and the frame.
     """
     formats = needed("ase.io.formats", f"reading {path.name}")
+    kind = _format(path, formats)
+    if kind in ("xyz", "extxyz"):  # the parser says what it found
+        return read_xyz(path, limit, progress)
+    frames, types = Frames(limit), []
     try:
-        kind = formats.filetype(str(path))
-        if kind not in formats.ioformats:
-            raise ValueError(f"no format of ASE: {kind}")
-    except Exception as error:
-        raise bad_file(
-            path,
-            "not a kind of file that is known here or to ASE; extended XYZ, .npz, HDF5, SDF, ASE "
-            f"databases and folders of DeePMD-kit are read ({type(error).__name__}: {error})",
-        ) from error
-    frames, number = _Frames(limit), 0
-    try:
-        for number, frame in enumerate(formats.iread(str(path), index=":", format=kind)):
-            frames.add(frame.numbers, frame.positions, frame.cell.array, frame.pbc, _values(frame))
+        images = formats.iread(str(path), index=":", format=kind, **_options(kind))
+        for number, frame in enumerate(images):
+            if kind == "proteindatabank" and len(frame) == 0:  # after the last ENDMDL
+                continue
+            frames.add(
+                frame.numbers, frame.positions, frame.cell.array, frame.pbc, _values(frame, kind)
+            )
+            if kind in _OF_LAMMPS:
+                types.append(lammps.types_of(frame))
             if progress is not None:
                 progress(f"reading {path.name}", number + 1, 0)
     except ValueError as error:
-        raise bad_file(path, f"frame {len(frames.sizes)}: {error}") from error
+        raise bad_file(path, f"frame {len(frames.sizes)}: {in_a_line(error)}") from error
     except MemoryError:
         raise
     except Exception as error:  # ASE's readers raise whatever their parsing runs into.
-        what = str(error) if str(error) else type(error).__name__
+        what = in_a_line(error) or type(error).__name__
         ends = " (truncated?)" if isinstance(error, (EOFError, IndexError, StopIteration)) else ""
         raise bad_file(
             path, f"ASE cannot read frame {len(frames.sizes)}{ends}: {type(error).__name__}: {what}"
         ) from error
     if not frames.sizes:
-        raise bad_file(path, "holds no structures")
-    contents = frames.contents()
-    contents.name_of = lambda k: f"frame {k}"
-    contents.types = _types(path, kind)
+        raise bad_file(path, f"holds no structures, read by ASE as {kind}")
+    lacks = what_lacks(path, kind, frames.sizes[0]) if len(frames.sizes) == 1 else ""
+    if lacks:
+        raise bad_file(path, lacks)
+    if len(frames.sizes) == 1 and holds_several(path, kind, formats.read):
+        raise bad_file(
+            path,
+            f"holds several structures one after another, where a file of this kind ({kind}) has "
+            "one; write them as extended XYZ, or each in a file of its own",
+        )
+    contents = frames.contents(lambda k: f"frame {k}")
     contents.usual_length = "angstrom"
-    if _PROGRAMS.fullmatch(kind):
-        contents.words["energy unit"] = "eV"
-        contents.words["forces unit"] = "eV/angstrom"
-        contents.notes.append(f"units: ASE converts the output of this program ({kind}) to its own")
+    if kind in _OF_LAMMPS:
+        lammps.add_elements(contents, path, kind, types)
+    if kind in _NAMES and not (kind == "proteindatabank" and _has_elements(path)):
+        contents.notes.append(_NAMED)
+    _state_units(contents, kind)
     return contents
 
 
-def _types(path: Path, kind: str) -> str:
-    """Where the format has numbers of types in the place of elements."""
-    if kind == "lammps-dump-text":
-        with path.open(encoding="latin-1") as lines:
-            columns = next((line for line in lines if line.startswith("ITEM: ATOMS")), "")
-        return "" if " element" in columns else _TYPES
-    if kind == "lammps-data":
-        with path.open(encoding="latin-1") as lines:
-            return "" if any(line.startswith("Masses") for line in lines) else _TYPES
-    return _TYPES if kind == "lammps-dump-binary" else ""
+def _has_elements(path: Path) -> bool:
+    """Whether every atom of a PDB file has its element in columns 77 and 78."""
+    with path.open("rb") as raw, opened(raw) as file:
+        atoms = (line for line in file if line.startswith((b"ATOM", b"HETATM")))
+        return all(line[76:78].strip().isalpha() for line in atoms)
+
+
+def _format(path: Path, formats: Any) -> str:
+    """ASE's name of the format.
+
+    Raises
+    ------
+    ValueError
+        If it is none that ASE reads.
+    """
+    with path.open("rb") as raw, opened(raw) as file:
+        if lammps.is_data(file.read(_START)):
+            return "lammps-data"
+    try:
+        kind = str(formats.filetype(str(path)))
+        if kind not in formats.ioformats or not formats.ioformats[kind].can_read:
+            raise ValueError(f"no format of ASE: {kind}")
+    except Exception as error:
+        raise bad_file(
+            path,
+            "not a kind of file that is known here or to ASE; extended XYZ, .npz, HDF5, SDF, ASE "
+            "databases and folders of DeePMD-kit are read "
+            f"({type(error).__name__}: {in_a_line(error)})",
+        ) from error
+    return kind
+
+
+def _options(kind: str) -> dict[str, Any]:
+    """What a reader of ASE is told."""
+    if kind != "runnerdata":
+        return {}
+    units = needed("ase.io.runner.runneratoms", "reading input.data").Units
+    return {"input_units": units.ASE, "output_units": units.ASE}  # converts nothing
+
+
+def _values(frame: Any, kind: str) -> Iterable[Value]:
+    """Names and values of a frame: of its own, of its calculator, of its atoms."""
+    results = dict(getattr(frame.calc, "results", {})) if frame.calc is not None else {}
+    if kind in lammps.DUMPS:
+        results.pop("energy", None)  # ASE puts 0 in its place: a dump has none
+    for name, value in frame.arrays.items():
+        if is_forces_name(name) or is_gradient_name(name) or name not in _ABOUT_ATOMS:
+            if getattr(value, "dtype", None) is not None and value.dtype.kind in "fiub":
+                yield "atoms", name, value
+    for name, value in frame.info.items():
+        if name not in _NO_PROPERTIES:
+            yield "info", name, value
+    for name, value in results.items():
+        yield "calculator", name, value
+
+
+def _state_units(contents: Contents, kind: str) -> None:
+    """Units that ASE, or the program that wrote the file, has for what is in it."""
+    if kind == "runnerdata":
+        contents.usual_length, contents.asks_length = "", _RUNNER
+        return
+    units, source = _UNITS, f"ASE, which converts the output of this program ({kind})"
+    if kind == "qbox":
+        units, source = _ATOMIC, "Qbox's own units"
+        contents.length = Stated("bohr", source)
+    elif kind not in _ANY_LENGTH:
+        contents.fixed_length = f"ASE already gives angstrom for this kind of file ({kind})"
+        contents.length = Stated("angstrom", f"ASE, which converts lengths of this format ({kind})")
+    if kind not in _PROGRAMS and kind != "qbox":
+        return
+    stated = {name: Stated(unit, source) for name, unit in units.items()}
+    for name, column in contents.columns.items():
+        if name in stated:
+            contents.columns[name] = dataclasses.replace(column, stated=stated[name])
+    if kind in _PROGRAMS:
+        contents.notes.append(f"units: ASE converts the output of this program ({kind}) to its own")
 
 
 def read_database(path: Path, limit: Limit, progress: Progress | None = None) -> Contents:
-    """A database of ASE; SchNetPack's keep labels in the data of the rows.
+    """A database of ASE, in SQLite or JSON; SchNetPack's keep labels in the data of the rows.
 
     Raises
     ------
@@ -200,34 +196,76 @@ def read_database(path: Path, limit: Limit, progress: Progress | None = None) ->
         If it is damaged or holds no structures; names the file and the row.
     """
     ase = needed("ase.db", f"reading {path.name}")
-    frames, number = _Frames(limit), 0
-    try:
+    with path.open("rb") as file:
         # ASE tells databases by the ending of their names.
-        with ase.connect(path, type="db") as database:
-            metadata, total = dict(database.metadata), len(database)
+        kind = "db" if file.read(6) == b"SQLite" else "json"
+    frames, number = Frames(limit), 0
+    try:
+        if kind == "db":
+            _check_tables(path)
+        with ase.connect(str(path), type=kind) as database:
+            total = len(database)
             for number, row in enumerate(database.select(), 1):
                 frames.add(row.numbers, row.positions, row.cell, row.pbc, _values_of_row(row))
                 if progress is not None and number % 100 == 0:
                     progress(f"reading {path.name}", number, total)
-    except MemoryError:
+            metadata = dict(database.metadata)
+    except (MemoryError, _NotASE):
         raise
     except Exception as error:  # SQLite's, JSON's and ASE's own.
-        what = f"{type(error).__name__}: {error}"
+        what = in_a_line(f"{type(error).__name__}: {error}")
         raise bad_file(path, f"ASE cannot read row {number + 1} of the database: {what}") from error
     if not frames.sizes:
         raise bad_file(path, "holds no structures")
-    contents = frames.contents()
-    contents.name_of = lambda k: f"row {k + 1}"
+    try:
+        contents = frames.contents(lambda k: f"row {k + 1}")
+    except ValueError as error:
+        raise bad_file(path, str(error)) from error
     contents.usual_length = "angstrom"
-    contents.words |= {str(k): v for k, v in metadata.items() if isinstance(v, str | dict)}
+    contents.words |= {str(k): v for k, v in metadata.items() if isinstance(v, str | Mapping)}
+    described = _described_units(metadata.get("key_descriptions"), contents)
+    if described:
+        contents.words["units of key_descriptions"] = described
     return contents
 
 
-def _values_of_row(row: Any) -> Iterable[tuple[str, Any]]:
+def _check_tables(path: Path) -> None:
+    """Raise if a database is not ASE's, which would write its own tables into it."""
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+    names = [str(row[0]) for row in found]
+    if "systems" not in names:
+        held = ", ".join(names[:10]) or "none"
+        raise _NotASE(f"an SQLite database that is not ASE's; its tables: {held}")
+
+
+class _NotASE(ValueError):
+    """A database of something else."""
+
+
+def _values_of_row(row: Any) -> Iterable[Value]:
     """Names and values of a row: results of its calculator, key-value pairs, data."""
-    for name in ("energy", "free_energy", "forces", "stress", "dipole", "magmom"):
+    for name in _RESULTS:
         value = row.get(name)
         if value is not None and not callable(value):
-            yield name, value
-    yield from row.key_value_pairs.items()
-    yield from row.data.items()
+            yield "calculator", name, value
+    yield from (("key_value_pairs", name, value) for name, value in row.key_value_pairs.items())
+    yield from (("data", name, value) for name, value in row.data.items())
+
+
+def _described_units(described: Any, contents: Contents) -> dict[str, str]:
+    """Units that ASE's descriptions of keys have: a short name, a long one, a unit."""
+    if isinstance(described, str):
+        try:
+            described = json.loads(described)
+        except ValueError:
+            return {}
+    if not isinstance(described, Mapping):
+        return {}
+    return {
+        str(name): str(words[2])
+        for name, words in described.items()
+        if name in contents.columns and isinstance(words, list | tuple)
+        if len(words) == 3 and str(words[2]).strip()
+    }

@@ -16,6 +16,8 @@ from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.readers.comments import decoded
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
+from molkern.datasets.readers.tables import is_missing, number_of
+from molkern.datasets.stated import agreed, unit_words_of
 from molkern.elements import SYMBOLS
 
 __all__ = ["read_sdf_records"]
@@ -24,6 +26,7 @@ _FIELD = re.compile(r">.*?<([^>]*)>")
 _DUMMIES = ("R", "R#", "A", "Q", "*", "L", "LP", "X", "Xx", "Du")
 _CODES = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | ISOTOPES
 _MOST_WIDTH = 9
+_LINE_BYTES = 60  # that a short text takes besides its letters
 
 
 @dataclasses.dataclass
@@ -37,6 +40,7 @@ class _Records:
     lines: list[int] = dataclasses.field(default_factory=list)
     fields: dict[str, dict[int, str]] = dataclasses.field(default_factory=dict)
     flat: int = 0  # records in two dimensions
+    field_bytes: int = 0  # that the texts of fields take
 
 
 def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None) -> Contents:
@@ -48,15 +52,18 @@ def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None)
         For a damaged record or drawings in two dimensions; names the file and the record.
     """
     records = _Records()
-    for begin, lines in _texts(path, progress):
+    for begin, lines in _texts(path, limit, progress):
         number = len(records.sizes)
+        place = f"record {number + 1} (line {begin})"
         try:
-            _add(records, lines, begin)
+            end = _add(records, lines, begin)
         except (ValueError, IndexError) as error:
-            raise bad_file(
-                path, f"record {number + 1} (line {begin}): not a V2000 or V3000 record: {error}"
-            ) from error
-        limit.require(8 * len(records.positions) * 2, "what it holds")
+            raise bad_file(path, f"{place}: not a V2000 or V3000 record: {error}") from error
+        try:
+            _add_fields(records, lines[end:])
+        except ValueError as error:
+            raise bad_file(path, f"{place}: {error}") from error
+        limit.require(16 * len(records.positions) + records.field_bytes, "what it holds")
     if not records.sizes:
         raise bad_file(path, "no molecules found; expected records that end with $$$$")
     if records.flat == len(records.sizes):
@@ -74,7 +81,10 @@ def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None)
     contents.name_of = lambda k: f"record {k + 1} (line {records.lines[k]})"
     contents.titles = records.titles
     for name, values in records.fields.items():
-        _add_field(contents, name, values)
+        try:
+            _add_field(contents, name, values)
+        except ValueError as error:
+            raise bad_file(path, str(error)) from error
     if not contents.columns:
         contents.unused["labels"] = (
             "labels of SDF stand in fields of the records (> <energy>), or in a table beside the "
@@ -83,11 +93,12 @@ def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None)
     return contents
 
 
-def _texts(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str]]]:
+def _texts(path: Path, limit: Limit, progress: Progress | None) -> Iterator[tuple[int, list[str]]]:
     """Lines of each record, and the number of its first one."""
-    rest, line, begin = b"", 1, 1
+    rest, line, begin, size = b"", 1, 1, 0
     record: list[str] = []
     for part in as_utf8(pieces(path, progress)):
+        limit.require(2 * (len(rest) + len(part)), "a line")
         lines = (rest + part).split(b"\n")
         rest = lines.pop()
         for raw in lines:
@@ -95,16 +106,26 @@ def _texts(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[st
             text = decoded(raw).rstrip("\r")
             if text.rstrip() == "$$$$":
                 yield begin, record
-                begin, record = line, []
-            else:
-                record.append(text)
+                begin, record, size = line, [], 0
+                continue
+            record.append(text)
+            size += len(text) + _LINE_BYTES
+            if len(record) % 1000 == 0:
+                limit.require(size, f"the record that begins in line {begin}")
     if decoded(rest).strip() == "$$$$":
         yield begin, record
-    elif rest.strip() or any(text.strip() for text in record):
+        return
+    record.append(decoded(rest))
+    written = [text.strip() for text in record if text.strip()]
+    if not written:
+        return
+    if begin > 1 or written[-1] != "M  END":  # the one record of a .mol
         raise bad_file(path, "truncated: the last record does not end with $$$$")
+    yield begin, record
 
 
-def _add(records: _Records, lines: list[str], begin: int) -> None:
+def _add(records: _Records, lines: list[str], begin: int) -> int:
+    """Atoms of a record; returns the line behind its blocks."""
     if len(lines) < 4:
         raise ValueError(f"expected a title, two lines and counts, found {len(lines)} lines")
     atoms, end = _v3000(lines) if "V3000" in lines[3] else _v2000(lines)
@@ -115,17 +136,41 @@ def _add(records: _Records, lines: list[str], begin: int) -> None:
     records.titles.append(lines[0].strip())
     records.lines.append(begin)
     records.flat += len(atoms) > 3 and all(float(atom[2]) == 0 for atom in atoms)
-    number, name = len(records.sizes) - 1, None
-    for text in lines[end:]:
+    return end
+
+
+def _add_fields(records: _Records, lines: list[str]) -> None:
+    """Fields of the last record.
+
+    Raises
+    ------
+    ValueError
+        If two fields of one name differ.
+    """
+    number, found = len(records.sizes) - 1, list[tuple[str, list[str]]]()
+    inside = False
+    for text in lines:
         match = _FIELD.match(text)
         if match is not None:
-            name = match[1]
-            records.fields.setdefault(name, {})[number] = ""
-        elif name is not None and text.strip():
-            values = records.fields[name]
-            values[number] = f"{values[number]} {text.strip()}".strip()
+            found.append((match[1], []))
+            inside = True
+        elif inside and text.strip():
+            found[-1][1].append(text.strip())
         else:
-            name = None
+            inside = False
+    for name, words in found:
+        value = " ".join(words)
+        known = records.fields.setdefault(name, {}).setdefault(number, value)
+        records.field_bytes += len(value) + _LINE_BYTES
+        if known != value and not _same(known, value):
+            raise ValueError(
+                f"two fields {name!r}, {known[:40]!r} and {value[:40]!r}; expected one value"
+            )
+
+
+def _same(one: str, other: str) -> bool:
+    numbers = number_of(one), number_of(other)
+    return numbers[0] is not None and numbers[0] == numbers[1]
 
 
 def _v2000(lines: list[str]) -> tuple[list[Any], int]:
@@ -156,25 +201,40 @@ def _code(symbol: str) -> int:
 
 
 def _add_field(contents: Contents, name: str, values: dict[int, str]) -> None:
+    """A column of a field, or words, or why it is not used.
+
+    Raises
+    ------
+    ValueError
+        If the field states different units.
+    """
     n = len(contents)
+    texts = [values.get(k, "") for k in range(n)]
+    texts = ["" if is_missing(text) else text for text in texts]
+    if unit_words_of(name) is not None and any(number_of(text) is None for text in texts):
+        contents.words[name] = agreed(name, texts, contents.name_of)
+        return
     rows, numbers = [], []
-    for number, text in values.items():
-        try:
-            found = [float(word) for word in text.replace(",", " ").split()]
-        except ValueError:
+    for k, text in enumerate(texts):
+        words = text.replace(",", " ").split()
+        found = [number_of(word) for word in words]
+        if None in found:
             contents.unused[name] = f"{name}: expected numbers, found text such as {text[:40]!r}"
-            if len(values) == n and len(set(values.values())) == 1:
+            if len(set(texts)) == 1:
                 contents.words[name] = text
             return
         if found:
-            rows.append(number)
+            rows.append(k)
             numbers.append(found)
     widths = {len(found) for found in numbers}
+    if not widths:
+        contents.unused[name] = f"{name}: no record has a value"
+        return
     if len(widths) != 1 or max(widths) > _MOST_WIDTH:
         contents.unused[name] = f"{name}: expected equally many numbers in each record"
         return
     width = widths.pop()
     column = np.full((n, width), np.nan)
-    column[rows] = numbers
+    column[rows] = np.array(numbers, dtype=np.float64)
     column = column[:, 0] if width == 1 else column
     contents.columns[name] = Column.of(column, n_missing=n - len(rows))

@@ -1,115 +1,265 @@
-"""Tables of labels beside geometries: CSV, or words with blanks between them."""
+"""Tables of labels: CSV, or words with blanks between them."""
 
 from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from molkern.datasets.contents import Column, Contents
 from molkern.datasets.files import bad_file
+from molkern.datasets.limits import Limit
 from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.pieces import as_utf8
 
-__all__ = ["Table", "add_table", "explain_table", "read_table"]
+__all__ = [
+    "ENDINGS",
+    "Table",
+    "explain_table",
+    "is_missing",
+    "number_of",
+    "table_of",
+    "tables_beside",
+]
 
 ENDINGS = (".csv", ".tsv", ".txt", ".dat")
 _SHOWN = 5
+_START = 2**20  # bytes of a table that tell what it is
+_MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "none", "null", "nil", "-", "--", "?"))
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
+# A name in a line of words, with its unit in brackets behind it.
+_NAME = re.compile(r"\S+(?:\s+[\[(][^\])]*[\])])?")
+
+
+def is_missing(text: str) -> bool:
+    """Whether an entry says that there is no value.
+
+    Examples
+    --------
+    >>> [is_missing(text) for text in ("NA", "n/a", "-", "None", "0", "x")]
+    [True, True, True, True, False, False]
+    """
+    return text.strip().lower() in _MISSING
+
+
+def number_of(text: str) -> float | None:
+    """The number that an entry is; NaN for a missing one, None for other text.
+
+    Examples
+    --------
+    >>> number_of("-76.3"), number_of("1.5D+02"), number_of("1_000"), number_of("null")
+    (-76.3, 150.0, None, nan)
+    """
+    if "_" not in text:  # which Python takes for a part of a number
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    plain = text.strip().replace("\N{MINUS SIGN}", "-")
+    if is_missing(plain):
+        return float("nan")
+    if _NUMBER.fullmatch(plain) is None:
+        return None
+    return float(plain.lower().replace("d", "e"))
 
 
 class Table:
-    """Rows of texts under names."""
+    """Rows of texts under names.
 
-    def __init__(self, names: list[str], rows: list[list[str]]) -> None:
-        self.names, self.rows = names, rows
+    Parameters
+    ----------
+    text : bytes
+    source : str
+        Name of the file, for messages.
 
-    def column(self, k: int) -> list[str]:
-        """Entries of a column; empty where a row is short."""
-        return [row[k].strip() if k < len(row) else "" for row in self.rows]
+    Attributes
+    ----------
+    names : list of str
+    """
+
+    def __init__(self, text: bytes, source: str) -> None:
+        self.source = source
+        self._text = decoded(b"".join(as_utf8(iter([text]))))
+        self._divider = _divider(itertools.islice(self._lines(), 20))
+        self._first = 0  # line of the first row
+        self.names = self._header()
+        self._comma: bool | None = None  # whether numbers have decimal commas; None: not asked yet
+
+    def rows(self, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+        """Number of the line and the entries of each row, without the header.
+
+        Raises
+        ------
+        ValueError
+            If ``strict``, for a row that has more entries than there are names.
+        """
+        width = len(self.names)
+        for line, entries in self._entries():
+            if line < self._first:
+                continue
+            if strict and len(entries) > width and any(entries[width:]):
+                raise ValueError(
+                    f"{self.source}: line {line}: expected {width} entries as in the header, found "
+                    f"{len(entries)}; numbers need a decimal point, and text with the divider in "
+                    "it needs quotes"
+                )
+            yield line, [*entries[:width], *[""] * (width - len(entries))]
+
+    def number(self, text: str) -> float | None:
+        """As `number_of`, with decimal commas if the table has them."""
+        if "," in text and _COMMA.fullmatch(text) is not None:
+            if self._comma is None:
+                self._comma = self._has_decimal_commas()
+            text = text.replace(",", ".") if self._comma else text
+        return number_of(text)
+
+    def is_prose(self) -> bool:
+        """Whether a text such as README.txt is no table: lines are uneven, or of words."""
+        if not self.source.lower().endswith((".txt", ".dat")):
+            return False
+        rows = [entries for line, entries in self._entries() if line >= self._first]
+        even = sum(len(entries) == len(self.names) for entries in rows)
+        numeric = sum(2 * sum(map(_is_value, entries[1:])) >= len(entries) - 1 for entries in rows)
+        return not rows or even < 0.9 * len(rows) or 2 * numeric < len(rows)
+
+    def begins_with_data(self) -> None:
+        """Take the header for a row: it has an entry that names a structure."""
+        self.names = _made_up(len(self.names))
+        self._first = 0
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        for line, match in enumerate(re.finditer(r"[^\r\n]*(\r\n|\n|\r|$)", self._text), 1):
+            text = match[0].rstrip("\r\n")
+            if text.strip():
+                yield line, text
+
+    def _entries(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row, the header too; comments are left out."""
+        kept = ((n, t) for n, t in self._lines() if not t.lstrip().startswith("#"))
+        if self._divider is None:
+            yield from ((line, text.split()) for line, text in kept)
+            return
+        numbers: list[int] = []
+
+        def texts() -> Iterator[str]:
+            for line, text in kept:
+                numbers.append(line)
+                yield text
+
+        reader = csv.reader(texts(), delimiter=self._divider, skipinitialspace=True)
+        try:
+            for entries in reader:
+                yield numbers[0], [entry.strip() for entry in entries]
+                numbers.clear()
+        except csv.Error as error:
+            raise ValueError(f"{self.source}: {error}") from error
+
+    def _header(self) -> list[str]:
+        """Names of the columns, of the first line or of a comment above it; else made up."""
+        start = list(itertools.islice(self._entries(), 2))
+        if not start:
+            return []
+        line, first = start[0]
+        width = max(len(entries) for _, entries in start)
+        if any(_is_data(entry) for entry in first[1:]):
+            self._first = line
+            above = [text for n, text in itertools.islice(self._lines(), 50) if n < line]
+            names = self._split(above[-1].lstrip("# \t")) if above else []
+            return names if len(names) == width else _made_up(width)
+        self._first = line + 1
+        names = first
+        if self._divider is None:
+            joined = _NAME.findall(next(text for n, text in self._lines() if n == line))
+            names = joined if len(joined) == len(start[-1][1]) else first
+        if self._divider in (None, "\t") and len(start) == 2 and len(start[1][1]) == len(names) + 1:
+            return ["name", *names]  # as R writes a table: without a name for those of the rows
+        return [name or f"column_{k}" for k, name in enumerate(names)]
+
+    def _split(self, text: str) -> list[str]:
+        if self._divider is None:
+            return _NAME.findall(text)
+        return [entry.strip() for entry in text.split(self._divider)]
+
+    def _has_decimal_commas(self) -> bool:
+        """Whether numbers have commas for points.
+
+        Raises
+        ------
+        ValueError
+            If commas could as well divide thousands.
+        """
+        example, clear, points = "", False, False
+        for _, entries in self._entries():
+            for entry in entries:
+                if "," in entry and _COMMA.fullmatch(entry):
+                    example = example or entry
+                    clear = clear or _THOUSANDS.fullmatch(entry) is None
+                elif "." in entry and not points:
+                    points = _NUMBER.fullmatch(entry) is not None
+        if example and (points or not clear):
+            raise ValueError(
+                f"{self.source}: {example!r} may have a decimal comma, or one between thousands; "
+                "expected numbers with a decimal point"
+            )
+        return bool(example)
 
 
-def read_table(text: bytes) -> Table:
-    """A table whose first line has names, unless all other columns of it are numbers."""
-    lines = [line for line in decoded(text.removeprefix(b"\xef\xbb\xbf")).splitlines() if line]
-    lines = [line for line in lines if not line.startswith("#")] or lines
-    head = lines[0] if lines else ""
-    divider = next((mark for mark in ("\t", ",", ";") if mark in head), None)
-    if divider is None:
-        rows = [line.split() for line in lines]
-    else:
-        rows = list(csv.reader(lines, delimiter=divider, skipinitialspace=True))
-    if rows and any(map(_is_number, rows[0][1:])):
-        width = max(map(len, rows))
-        return Table(["name", *(f"label_{k}" for k in range(1, width))], rows)
-    return Table([name.strip() for name in rows[0]] if rows else [], rows[1:])
+def _divider(lines: Iterable[tuple[int, str]]) -> str | None:
+    """The mark between entries: the first that cuts all lines alike; None for blanks."""
+    texts = [text for _, text in lines if not text.lstrip().startswith("#")]
+    head = texts[0] if texts else ""
+    present = [mark for mark in ("\t", ";", ",") if mark in head]
+    for mark in present:
+        widths = {len(row) for row in csv.reader(texts[:2], delimiter=mark)}
+        if len(widths) == 1:
+            return mark
+    return present[0] if present else None
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _is_value(entry: str) -> bool:
+    return number_of(entry) is not None or _COMMA.fullmatch(entry) is not None
 
 
-def _keys(title: str) -> set[str]:
-    """Names that a table may call a structure by: with its folder, without, without ending."""
-    name = Path(title).name
-    return {title, name, name.split(".")[0], Path(name).stem}
+def _is_data(entry: str) -> bool:
+    number = number_of(entry)
+    return number is not None and not np.isnan(number)
 
 
-def add_table(contents: Contents, table: Table, source: str) -> bool:
-    """Join a table to structures by their titles; whether it fits any of them."""
-    if contents.titles is None:
-        return False
-    places: dict[str, list[int]] = {}
-    for k, title in enumerate(contents.titles):
-        for key in _keys(title):
-            places.setdefault(key, []).append(k)
-
-    def found(entry: str) -> list[int]:
-        known = (key for key in (entry, Path(entry).name, Path(entry).stem) if key in places)
-        return places.get(next(known, ""), [])
-
-    matches = [sum(bool(found(e)) for e in table.column(k)) for k in range(len(table.names))]
-    if not matches or max(matches) == 0:
-        return False
-    by = matches.index(max(matches))
-    rows = {k: row for row, entry in enumerate(table.column(by)) for k in found(entry)}
-    for k, name in enumerate(table.names):
-        if k != by:
-            _add_column(contents, name, table.column(k), rows, source)
-    missing = len(contents) - len(rows)
-    more = f"; {missing} structures have no row in it" if missing else ""
-    contents.notes.append(f"labels joined from {source} by its column {table.names[by]!r}{more}")
-    return True
+def _made_up(width: int) -> list[str]:
+    return ["name", *(f"label_{k}" for k in range(1, width))]
 
 
-def _add_column(
-    contents: Contents, name: str, entries: list[str], rows: dict[int, int], source: str
-) -> None:
-    values = np.full(len(contents), np.nan)
-    try:
-        for k, row in rows.items():
-            values[k] = float(entries[row]) if entries[row] else np.nan
-    except ValueError:
-        example = next(entry for entry in entries if entry and not _is_number(entry))
-        contents.unused[name] = f"{name}: expected numbers, found text such as {example[:40]!r}"
-        return
-    if name in contents.columns:
-        contents.unused[name] = f"{name}: of {source}; the files themselves have it, too"
-        return
-    contents.columns[name] = Column.of(values, n_missing=int(np.isnan(values).sum()))
+def tables_beside(path: Path) -> list[Path]:
+    """Tables beside a file that bear its name, with its ending or without."""
+    stem = path.name
+    for ending in (".gz", ".bz2", ".xz"):
+        stem = stem.removesuffix(ending)
+    stem = Path(stem).stem
+    beside = [path.with_name(path.name + ending) for ending in ENDINGS]
+    beside += [path.with_name(stem + ending) for ending in ENDINGS]
+    return [file for file in dict.fromkeys(beside) if file.is_file() and file != path]
+
+
+def table_of(path: Path, limit: Limit) -> Table:
+    """The table that a file holds."""
+    limit.take(path.stat().st_size, path.name)
+    return Table(path.read_bytes(), path.name)
 
 
 def explain_table(path: Path) -> ValueError:
     """Why a table alone cannot be read, and what to do instead."""
-    table = read_table(path.read_bytes())
-    first: dict[str, list[str]] = {
-        name: [entry for entry in itertools.islice(table.column(k), _SHOWN) if entry]
+    with path.open("rb") as file:
+        text = file.read(_START)
+    table = Table(text, path.name)
+    rows = list(itertools.islice(table.rows(), _SHOWN))
+    first = {
+        name: [entries[k] for _, entries in rows if entries[k]]
         for k, name in enumerate(table.names)
     }
     files = [name for name, entries in first.items() if entries and all(map(_is_file, entries))]
@@ -142,6 +292,6 @@ def _is_file(entry: str) -> bool:
 def _are_smiles(name: str, entries: Iterable[Any]) -> bool:
     letters = set("BCNOPSFIHbcnops()[]=#@+-\\/123456789%.lraeinKLtMgZdu*:")
     return "smi" in name.lower() or (
-        all(not _is_number(e) and set(e) <= letters for e in entries)
+        all(number_of(e) is None and set(e) <= letters for e in entries)
         and any(set(e) & set("()=#") or len(e) > 2 for e in entries)
     )
