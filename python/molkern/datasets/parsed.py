@@ -20,9 +20,10 @@ __all__ = ["KINDS", "WORTH_SECONDS", "key", "load", "save"]
 
 WORTH_SECONDS = 2.0
 # Arrays of .npz, HDF5 and DeePMD-kit are read as fast as a copy of them would be.
-KINDS = ("xyz", "sdf", "database", "folder", "ase")
+KINDS = ("xyz", "sdf", "database", "folder", "hdf5", "ase")
 _VERSION = 2  # of the readers: a change of what they find raises it
 _MOST_BYTES = 2 * 2**30  # of all kept files; the oldest go
+_UNITS = ("length", "cell_length")
 _FACTS = ("sources", "usual_length", "fixed_length", "asks_length", "words", "types", "may_lack",
           "unused", "notes", "titles")  # fmt: skip
 
@@ -76,8 +77,9 @@ def save(key: str, contents: Contents) -> None:
         stated = None if column.stated is None else [column.stated.unit, column.stated.source]
         columns.append([name, column.per_atom, stated, column.n_missing])
     facts = {name: getattr(contents, name) for name in _FACTS} | {"columns": columns}
-    if contents.length is not None:
-        facts["length"] = [contents.length.unit, contents.length.source]
+    for name in _UNITS:
+        unit = getattr(contents, name)
+        facts[name] = None if unit is None else [unit.unit, unit.source]
     facts["places"] = [contents.name_of(k) for k in range(len(contents))]
     arrays["facts"] = np.array(json.dumps(facts))
     target = _file(key)
@@ -130,7 +132,7 @@ def _contents(arrays: dict[str, Any]) -> Contents:
             n_missing,
         )
     places = facts.pop("places")
-    length = facts.pop("length", None)
+    units = {name: facts.pop(name) for name in _UNITS}
     contents = Contents(
         arrays["numbers"],
         arrays["positions"],
@@ -140,8 +142,9 @@ def _contents(arrays: dict[str, Any]) -> Contents:
         molecules=arrays.get("molecules"),
         kinds=arrays.get("kinds"),
         columns=columns,
-        length=None if length is None else Stated(*length),
         **facts,
     )
+    for name, unit in units.items():
+        setattr(contents, name, None if unit is None else Stated(*unit))
     contents.name_of = lambda k: str(places[k])
     return contents
