@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 
 from molkern.datasets import load, reading
@@ -103,3 +104,15 @@ def test_kept_contents_are_the_same(tmp_path, monkeypatch):
         first.structures, first.notes, first.unused, first.sha256
     )  # fmt: skip
     assert again.targets["energy"].tolist() == first.targets["energy"].tolist()
+
+
+def test_units_of_cells_are_kept(tmp_path, monkeypatch):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as hdf5:
+        hdf5["numbers"], hdf5["energy"] = [10], [-128.5, -128.4]
+        hdf5["positions"], hdf5["cell"] = np.zeros((2, 1, 3)), np.eye(3)
+        hdf5["cell"].attrs["unit"] = "nm"
+    first = load(tmp_path / "a.h5").structures.cells
+    monkeypatch.setattr(reading, "_READERS", {})
+    again = load(tmp_path / "a.h5").structures.cells
+    assert again[0].tolist() == first[0].tolist() == [[10, 0, 0], [0, 10, 0], [0, 0, 10]]

@@ -203,3 +203,12 @@ def test_description_that_mentions_a_unit_is_quoted(tmp_path):
     dataset = load(path)
     assert dataset.units["energy"] == "unknown"
     assert "description mentions Hartree, which is not taken for a unit" in dataset.notes
+
+
+def test_labels_apart_from_their_structures_are_named(tmp_path):
+    path = configurations(tmp_path / "a.h5", lambda group, k: None)
+    with h5py.File(path, "a") as file:
+        for k in range(4):
+            file[f"answers/config_{k}/energy"] = TOTALS[k]
+    words = "4 groups without structures are not read, first /answers/config_0 (energy)"
+    assert words in load(path).notes

@@ -74,18 +74,21 @@ def _parts(
     size = path.stat().st_size
     around: dict[str, dict[str, str]] = {"/": {}}
     skipped: list[str] = []
+    others: list[str] = []
     dangling: list[str] = []
     for k, group in enumerate(groups):
         headers = dict(_headers(h5py, group, limit, dangling))
-        if not headers:
-            continue
         own = by_lower_case(headers)
+        if not own:
+            continue
         _add_labels(h5py, group, headers, limit)
         try:
             contents = contents_of(headers, alone=True)
         except Missing as error:
             if any(name in own for name in NUMBERS):
                 skipped.append(f"{group.name}: {error}")
+            elif group.name.rpartition("/")[2] not in _LABELS:
+                others.append(f"{group.name} ({', '.join(list(own.values())[:5])})")
             continue
         except ValueError as error:
             raise ValueError(f"group {group.name}: {error}") from error
@@ -108,6 +111,8 @@ def _parts(
         notes.append(
             f"{len(skipped)} groups with atomic numbers are not read, first {skipped[0][:300]}"
         )
+    if others:
+        notes.append(f"{len(others)} groups without structures are not read, first {others[0]}")
     if dangling:
         notes.append(f"{len(dangling)} links lead nowhere, first {dangling[0]}")
 
