@@ -140,7 +140,7 @@ class TestSeveralStructures:
             ("POSCAR", "mine\n1.0\n9 0 0\n0 9 0\n0 0 9\nC O\n1 1\nDirect\n0 0 0\n0 0 .13\n"),
             ("a.gen", "2 C\nC O\n1 1 0 0 0\n2 2 0 0 1.13\n"),
             ("coord", TestLengths.COORD),
-            ("a.gjf", "# hf\n\nmine\n\n0 1\nC 0 0 0\nO 0 0 1.13\n\n"),
+            ("a.gjf", "# hf\n\nmine\n\n0 1\nC 0.0 0.0 0.0\nO 0.0 0.0 1.13\n\n"),
         ],
     )
     def test_one_after_another_are_refused(self, tmp_path, name, text):
