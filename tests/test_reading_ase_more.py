@@ -179,6 +179,17 @@ class TestSeveralStructures:
         assert dataset.structures.sizes.tolist() == [2, 2]
 
 
+def test_sites_that_are_occupied_in_part(tmp_path):
+    head = "data_mine\n" + "".join(f"_cell_length_{a} 4.0\n" for a in "abc")
+    head += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))
+    loop = "loop_\n_atom_site_label\n_atom_site_type_symbol\n"
+    loop += "".join(f"_atom_site_fract_{a}\n" for a in "xyz") + "_atom_site_occupancy\n"
+    whole = file(tmp_path, "a.cif", head + loop + "C1 C 0 0 0 1.0\nO1 O 0 0 0.3 1.0\n")
+    assert not any("occupied in part" in note for note in load(whole).notes)
+    split = file(tmp_path, "b.cif", head + loop + "C1 C 0 0 0 0.7\nSi1 Si 0 0 0 0.3\n")
+    assert any("1 structures have sites" in note for note in load(split).notes)
+
+
 class TestValues:
     def test_what_is_not_used_is_named(self, tmp_path):
         from ase.io import write
