@@ -140,7 +140,7 @@ class TestSeveralStructures:
             ("POSCAR", "mine\n1.0\n9 0 0\n0 9 0\n0 0 9\nC O\n1 1\nDirect\n0 0 0\n0 0 .13\n"),
             ("a.gen", "2 C\nC O\n1 1 0 0 0\n2 2 0 0 1.13\n"),
             ("coord", TestLengths.COORD),
-            ("a.gjf", "# hf\n\nmine\n\n0 1\nC 0 0 0\nO 0 0 1.13\n\n"),
+            ("a.gjf", "# hf\n\nmine\n\n0 1\nC 0.0 0.0 0.0\nO 0.0 0.0 1.13\n\n"),
         ],
     )
     def test_one_after_another_are_refused(self, tmp_path, name, text):
@@ -177,6 +177,17 @@ class TestSeveralStructures:
         model = "\n".join(["MODEL     1", *lines, "ENDMDL", ""])
         dataset = load(file(tmp_path, "a.pdb", model * 2 + "END\n"))
         assert dataset.structures.sizes.tolist() == [2, 2]
+
+
+def test_sites_that_are_occupied_in_part(tmp_path):
+    head = "data_mine\n" + "".join(f"_cell_length_{a} 4.0\n" for a in "abc")
+    head += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))
+    loop = "loop_\n_atom_site_label\n_atom_site_type_symbol\n"
+    loop += "".join(f"_atom_site_fract_{a}\n" for a in "xyz") + "_atom_site_occupancy\n"
+    whole = file(tmp_path, "a.cif", head + loop + "C1 C 0 0 0 1.0\nO1 O 0 0 0.3 1.0\n")
+    assert not any("occupied in part" in note for note in load(whole).notes)
+    split = file(tmp_path, "b.cif", head + loop + "C1 C 0 0 0 0.7\nSi1 Si 0 0 0 0.3\n")
+    assert any("1 structures have sites" in note for note in load(split).notes)
 
 
 class TestValues:

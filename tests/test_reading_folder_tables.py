@@ -138,6 +138,16 @@ class TestUnits:
         dataset = load(with_table(tmp_path, table))
         assert dataset.units["energy"] == "hartree"
 
+    def test_in_a_column_of_that_name(self, tmp_path):
+        table = "file,energy,unit\nco_a,1,kcal/mol\nco_b,2,kcal/mol\nco_c,3,kcal/mol\n"
+        assert load(with_table(tmp_path, table)).units["energy"] == "kcal/mol"
+
+    def test_numbers_of_units_are_none(self, tmp_path):
+        table = "file,energy,units\nco_a,1.5,4\nco_b,2.5,8\nco_c,3.5,8\n"
+        dataset = load(with_table(tmp_path, table))
+        assert dataset.targets["units"].tolist() == [4, 8, 8]
+        assert dataset.units["energy"] == "unknown"
+
     @pytest.mark.parametrize("second", ["eV", ""])
     def test_that_differ(self, tmp_path, second):
         table = f"file,energy,energy_unit\nco_a,1,Ha\nco_b,2,{second}\nco_c,3,Ha\n"
@@ -230,6 +240,12 @@ class TestFolders:
                 archive.addfile(member, io.BytesIO())
         with pytest.raises(ValueError, match=r"dp\.tar: an archive of DeePMD-kit's files: unpack"):
             load(tmp_path / "dp.tar")
+
+
+def test_table_beside_a_file_of_frames(tmp_path):
+    (tmp_path / "a.xyz").write_text(FRAME.format(comment="energy=1.5", r=1))
+    (tmp_path / "a.csv").write_text("id,gap\n0,0.5\n")
+    assert "a.csv beside it is not read" in notes(load(tmp_path / "a.xyz"))
 
 
 def test_peak_of_a_long_table_with_few_files(tmp_path):

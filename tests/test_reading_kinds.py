@@ -61,6 +61,11 @@ class TestContentBeforeName:
             load(tmp_path / "b.sdf")
 
 
+def test_comment_that_looks_like_an_atom_of_tinker(tmp_path):
+    (tmp_path / "a.xyz").write_text("2\n1 CO -113.5 0.5 0.25 7\nC 0 0 0\nO 0 0 1.13\n" * 3)
+    assert len(load(tmp_path / "a.xyz", structures_only=True)) == 3
+
+
 class TestAdvice:
     @pytest.mark.parametrize(
         ("name", "content", "match"),

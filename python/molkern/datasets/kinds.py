@@ -46,7 +46,8 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\s*BEGIN_CFG"), "configurations of MLIP (.cfg), whose atoms are types without "
      "elements; write extended XYZ, for instance with the converter of MLIP or with dpdata"),
     (re.compile(rb"[ \t]*\d+([ \t][^\n]*)?\n([ \t]*[-+\d.]+(\s+[-+\d.]+){5}[ \t\r]*\n)?"
-                rb"[ \t]*1[ \t]+[A-Za-z]\S*([ \t]+[-+\d.eE]+){3}[ \t]+\d+"),
+                rb"[ \t]*1[ \t]+[A-Za-z]\S*([ \t]+[-+\d.eE]+){3}[ \t]+\d+[^\n]*\n"
+                rb"[ \t]*2[ \t]+[A-Za-z]"),
      "XYZ of Tinker; write plain XYZ, for instance with Open Babel: obabel -itxyz FILE -oxyz"),
     (re.compile(rb"([ \t]*[A-Z][a-z]?([ \t]+[-+]?\d*\.\d+([eE][-+]?\d+)?){3}[ \t\r]*(\n|$)){2}"),
      "atoms without the two lines that XYZ begins with: the number of atoms, and a comment"),

@@ -108,6 +108,12 @@ def _read_path(
     limit = Limit(stored_bytes(files), max_bytes)
     contents = _contents(path, kind, sha256, limit, progress)
     _check_length_unit(path, contents, options)
+    if kind not in ("sdf", "folder", "deepmd"):
+        contents.notes += [
+            f"{file.name} beside it is not read: tables are joined to folders, archives and SDF"
+            for file in tables_beside(path)
+            if file.suffix in (".csv", ".tsv")
+        ]
     if form in formats.SPEAKING:
         contents.notes.append(
             "has the layout of QM9, but not its energies: read as a file of one's own"

@@ -49,6 +49,7 @@ _ABOUT_ATOMS = frozenset(
     "numbers positions tags type id momenta masses mol-id residuenumbers occupancy bfactor".split()
 )
 _NO_PROPERTIES = ("occupancy", "spacegroup", "unit_cell")
+_OF_ATOMS = ("initial_magmoms", "initial_charges")
 _RESULTS = ("energy", "free_energy", "forces", "stress", "dipole", "magmom", "charges", "magmoms")
 _START = 65536
 
@@ -65,12 +66,13 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
     kind = _format(path, formats)
     if kind in ("xyz", "extxyz"):  # the parser says what it found
         return read_xyz(path, limit, progress)
-    frames, types = Frames(limit), []
+    frames, types, partial = Frames(limit), [], 0
     try:
         images = formats.iread(str(path), index=":", format=kind, **_options(kind))
         for number, frame in enumerate(images):
             if kind == "proteindatabank" and len(frame) == 0:  # after the last ENDMDL
                 continue
+            partial += _is_partial(frame.info.get("occupancy"))
             frames.add(
                 frame.numbers, frame.positions, frame.cell.array, frame.pbc, _values(frame, kind)
             )
@@ -105,8 +107,21 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         lammps.add_elements(contents, path, kind, types)
     if kind in _NAMES and not (kind == "proteindatabank" and _has_elements(path)):
         contents.notes.append(_NAMED)
+    if partial:
+        contents.notes.append(
+            f"{partial} structures have sites that are occupied in part, or by several elements: "
+            "they are read as full, with the first or main element"
+        )
     _state_units(contents, kind)
     return contents
+
+
+def _is_partial(occupancy: Any) -> bool:
+    """Whether sites of a crystal hold several elements, or none in some cells."""
+    if not isinstance(occupancy, Mapping):
+        return False
+    sites = (site for site in occupancy.values() if isinstance(site, Mapping))
+    return any(len(site) != 1 or min(site.values()) < 1 for site in sites)
 
 
 def _has_elements(path: Path) -> bool:
@@ -246,10 +261,11 @@ class _NotASE(ValueError):
 
 def _values_of_row(row: Any) -> Iterable[Value]:
     """Names and values of a row: results of its calculator, key-value pairs, data."""
-    for name in _RESULTS:
-        value = row.get(name)
-        if value is not None and not callable(value):
-            yield "calculator", name, value
+    for where, names in (("calculator", _RESULTS), ("atoms", _OF_ATOMS)):
+        for name in names:
+            value = row.get(name)
+            if value is not None and not callable(value):
+                yield where, name, value
     yield from (("key_value_pairs", name, value) for name, value in row.key_value_pairs.items())
     yield from (("data", name, value) for name, value in row.data.items())
 

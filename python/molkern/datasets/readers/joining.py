@@ -223,16 +223,17 @@ class _Joined:
             seen.setdefault(k, line)
             for c, entry in enumerate(row):
                 number = table.number(entry)
+                missing = number is not None and np.isnan(number)
                 if c in units:
-                    stated[c][k] = "" if number is not None and np.isnan(number) else entry
-                elif number is None:
+                    stated[c][k] = "" if missing else entry
+                if number is None:
                     texts.setdefault(c, entry)
                 else:
                     values[c, k] = number
         for c, name in enumerate(table.names):
             if c == fit.by:
                 continue
-            if c in units:
+            if c in units and c in texts:
                 self.units.setdefault(name, {}).update(stated[c])
             elif c in texts:
                 self.contents.unused[name] = (

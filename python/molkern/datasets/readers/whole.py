@@ -19,7 +19,7 @@ _FORMATS = frozenset(
     "sdf xsf gaussian-in".split()
 )
 _MOST_BYTES = 4 * 2**20
-_MOST_TRIED = 50
+_MOST_TRIED = 20
 
 
 def what_lacks(path: Path, kind: str, n_atoms: int) -> str:
@@ -67,11 +67,13 @@ def holds_several(path: Path, kind: str, read: Callable[..., Any]) -> bool:
     if len(lines) < begin + 4:
         return False
     shapes = [_shape(line) for line in lines]
-    alike = (
-        k
+    same = [
+        (shapes[k] == shapes[begin], shapes[k + 1] == shapes[begin + 1])
         for k in range(begin + 2, len(lines) - 1)
-        if shapes[k] == shapes[begin] or shapes[k + 1] == shapes[begin + 1]
-    )
+    ]
+    # Lines that begin as the file does, before those of which one line is alike: comments differ.
+    alike = [k for how in ((True, True), (False, True), (True, False))
+             for k, found in enumerate(same, begin + 2) if found == how]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder, path.name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz"))
 
@@ -84,9 +86,7 @@ def holds_several(path: Path, kind: str, read: Callable[..., Any]) -> bool:
             except Exception:  # whatever the parsing of a part runs into
                 return False
 
-        return any(
-            is_one(lines[k:]) and is_one(lines[:k]) for k in itertools.islice(alike, _MOST_TRIED)
-        )
+        return any(is_one(lines[k:]) and is_one(lines[:k]) for k in alike[:_MOST_TRIED])
 
 
 def _shape(line: bytes) -> tuple[bool, ...]:
