@@ -169,13 +169,22 @@ def test_forces_in_atomic_units_and_by_their_name(tmp_path):
         np.testing.assert_allclose(dataset.targets["forces"], forces.reshape(-1, 3) * factor)
 
 
-@pytest.mark.parametrize("name", ["negative_gradient", "minus_gradients", "neg_grad"])
-def test_negative_gradient_is_the_forces(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "turned"),
+    [
+        ("negative_gradient", "gradient"),
+        ("minus_gradients", "dE_dR"),
+        ("neg_grad", "dEdx"),
+        ("F_ref", "minus_F"),
+        ("forc", "negative_forces"),
+    ],
+)
+def test_forces_and_gradients_by_their_names(tmp_path, name, turned):
     forces = np.arange(36.0).reshape(3, 4, 3)
     comment = f"{COLUMNS}:{name}:R:3"
     dataset = read(tmp_path, frames(lambda e, k: f"{comment} energy={e}", forces=forces))
     np.testing.assert_array_equal(dataset.targets["forces"], forces.reshape(-1, 3))
-    comment = f"{COLUMNS}:gradient:R:3"
+    comment = f"{COLUMNS}:{turned}:R:3"
     dataset = read(tmp_path, frames(lambda e, k: f"{comment} energy={e}", forces=forces))
     np.testing.assert_array_equal(dataset.targets["forces"], -forces.reshape(-1, 3))
 

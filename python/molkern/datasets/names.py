@@ -88,8 +88,8 @@ _ABOUT = re.compile(
     r"\b(errors?|err|std|stddev|sigma|uncertainty|variance|weights?|cutoff|threshold|units?|"
     r"convergence|converged|residual)\b"
 )
-_FORCES = re.compile(r"\b(forces?|totfor|frc)\b")
-_GRADIENT = re.compile(r"\b(gradients?|grads?|de dr|dedr|de dx)\b")
+_FORCES = re.compile(r"\b(forces?|forc|totfor|frc)\b")
+_GRADIENT = re.compile(r"\b(gradients?|grads?)\b")
 _STRESS = re.compile(r"\bstress(es)?\b")
 _VIRIAL = re.compile(r"\bvirials?\b")
 # How many there are, or which one, of what has an energy.
@@ -195,18 +195,31 @@ def is_forces_name(name: str) -> bool:
     >>> [is_forces_name(n) for n in ("REF_forces", "F", "negative_gradient", "gradient")]
     [True, True, True, False]
     """
-    words = words_of(split_name(name)[0])
-    negative = re.search(r"\b(negative|neg|minus)\b", words) or name.strip().startswith("-")
-    return (
-        words == "f"
-        or bool(_FORCES.search(words))
-        or bool(negative and _GRADIENT.search(words.removeprefix("neg ")))
-    )
+    if _is_negative(name):
+        return bool(_GRADIENT.search(words_of(name)))
+    base = split_name(name)[0]
+    # F, f, F_ref, dft_F; an f among other words may be an orbital.
+    return bool(_FORCES.search(words_of(base)) or re.fullmatch(r"f|(\w+[_.])?F([_.]\w+)?", base))
 
 
 def is_gradient_name(name: str) -> bool:
-    """Whether a name with three numbers for each atom means the gradient of an energy."""
-    return bool(_GRADIENT.search(words_of(name)))
+    """Whether a name with three numbers for each atom means the gradient of an energy.
+
+    Examples
+    --------
+    >>> [is_gradient_name(n) for n in ("dE/dR", "dft_gradient", "negative_forces", "forces")]
+    [True, True, True, False]
+    """
+    words = words_of(name)
+    if _is_negative(name) and (_FORCES.search(words) or "f" in words.split()):
+        return True
+    letters = re.sub(r"[\W_]", "", name.lower())
+    return bool(_GRADIENT.search(words) or re.match(r"(total|nuclear)?de(nergy)?d[rx]", letters))
+
+
+def _is_negative(name: str) -> bool:
+    """Whether a name says that the sign is turned."""
+    return bool(re.search(r"\b(negative|neg|minus)\b", words_of(name))) or name.startswith("-")
 
 
 def is_fractional_name(name: str) -> bool:
