@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.geometry import cellpar_to_cell
 
 from molkern import study
 from molkern.cli import main
@@ -233,4 +234,52 @@ class TestCellsOfComments:
         np.testing.assert_array_equal(structures.cells[0], np.eye(3) * 9)
         assert structures.pbc[0].tolist() == [True, True, False]
         notes = self.frame(tmp_path, "a=5.0 b=6.0 c=7.0").notes
-        assert any("a, b and c may be lengths of a cell" in note for note in notes)
+        assert any("a, b, c may be lengths of a cell" in note for note in notes)
+
+    @pytest.mark.parametrize(
+        "name", ["unitcell", "supercell", "lattice_matrix", "simulation_cell", "hmat", "latvec"]
+    )
+    def test_other_names(self, tmp_path, name):
+        structures = self.frame(tmp_path, f'{name}="5 0 0 1 6 0 0 2 7"').structures
+        assert structures.cells[0].tolist() == [[5, 0, 0], [1, 6, 0], [0, 2, 7]]
+
+    @pytest.mark.parametrize(
+        "name", ["cellpar", "cell_parameters", "Lattice", "lattice_parameters"]
+    )
+    def test_lengths_and_angles(self, tmp_path, name):
+        structures = self.frame(tmp_path, f'{name}="3 4 5 90 90 120"').structures
+        expected = cellpar_to_cell([3, 4, 5, 90, 90, 120])
+        np.testing.assert_allclose(structures.cells[1], expected, atol=1e-12)
+        with pytest.raises(ValueError, match=f"line 2 .frame 0.: {name}: expected lengths a, b, c"):
+            self.frame(tmp_path, f'{name}="0 9 0 9 0 9"')
+
+    def test_vectors_apart(self, tmp_path):
+        structures = self.frame(tmp_path, 'Vec1="5 0 0" Vec2="1 6 0" Vec3="0 0 7"').structures
+        assert structures.cells[0].tolist() == [[5, 0, 0], [1, 6, 0], [0, 0, 7]]
+        with pytest.raises(ValueError, match="cell_angles: lengths and angles apart are not read"):
+            self.frame(tmp_path, 'cell_lengths="5 6 7" cell_angles="90 90 80"')
+
+    @pytest.mark.parametrize(
+        ("words", "pbc"), [("[True,True,False]", "TTF"), ('"p p f"', "TTF"), ("(1,0,0)", "TFF")]
+    )
+    def test_periodicity_in_other_words(self, tmp_path, words, pbc):
+        structures = self.frame(tmp_path, f'Lattice="5 0 0 0 6 0 0 0 7" pbc={words}').structures
+        assert structures.pbc[0].tolist() == [letter == "T" for letter in pbc]
+
+    @pytest.mark.parametrize(
+        ("unit", "factor"), [("angstrom", 1.0), ("atomic_unit", 0.529177210544)]
+    )
+    def test_comments_of_i_pi(self, tmp_path, unit, factor):
+        units = f"positions{{{unit}}}  cell{{{unit}}}"
+        cell = "# CELL(abcABC):  10.0  11.0  12.0  90.0  90.0  90.0"
+        path = tmp_path / "a.xyz"
+        path.write_text("".join(f"1\n{cell}  Step: {k} Bead: 0 {units}\nO 0 0 2\n" for k in (0, 7)))
+        structures = load(path).structures
+        np.testing.assert_allclose(structures.cells[1], np.diag([10, 11, 12]) * factor)
+        np.testing.assert_allclose(structures.positions[1], [0, 0, 2 * factor])
+        path.write_text(f"1\n# CELL(H): 5 1 0 0 6 2 0 0 7 Step: 1 {units}\nO 0 0 2\n")
+        expected = np.array([[5, 0, 0], [1, 6, 0], [0, 2, 7]]) * factor
+        np.testing.assert_allclose(load(path).structures.cells[0], expected)
+        path.write_text(f"1\n# CELL(H): 5 1 0 Step: 1 {units}\nO 0 0 2\n")
+        with pytest.raises(ValueError, match=r"line 2 \(frame 0\): CELL\(H\): expected 9 numbers"):
+            load(path)

@@ -246,3 +246,40 @@ def test_names_without_a_unit(name):
 def test_sentences_are_no_units():
     words = {"units": "see the paper", "unit_cell_note": "cubic", "community": "Ha"}
     assert stated_units(words, ["energy"])[0] == {}
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "Energy (Ha): {}",
+        "Total energy [Ha] = {}",
+        "energy : {} Hartree",
+        "energy={} Hartree/particle",
+        "energy={} u=Hartree",
+        "energy={} energyunit=hartree",
+        "# units: hartree energy={}",
+        '{{"E": {}, "unit": "hartree"}}',
+        '{{"E":{},"unit":"hartree"}}',
+    ],
+)
+def test_units_in_the_ways_of_programs(tmp_path, comment):
+    dataset = read(tmp_path, frames(lambda e, k: comment.format(value_of(e))), unit="eV")
+    expected = ENERGIES * conversion_factor("hartree", "eV")
+    np.testing.assert_allclose(dataset.targets[dataset.default_target], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("text", "unit"), [("Ryd", "Ry"), ("kJ.mol-1", "kJ/mol")])
+def test_more_spellings_after_a_value(tmp_path, text, unit):
+    dataset = read(tmp_path, frames(lambda e, k: f"energy={value_of(e, unit)} {text}"), unit="Ha")
+    np.testing.assert_allclose(dataset.targets["energy"], ENERGIES, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["lengthunit=bohr", "geom_unit=bohr", "length=bohr", "coordinate_unit=bohr", "unitlength=bohr",
+     "position_units_are=bohr", "atomic_position_unit=bohr", "# units: bohr", "units: Ha, bohr"],
+)  # fmt: skip
+def test_units_of_lengths(tmp_path, words):
+    text = frames(lambda e, k: f"{words} energy={value_of(e)}", scale=1 / BOHR)
+    positions = read(tmp_path, text).structures.positions
+    np.testing.assert_allclose(positions[:4], AMMONIA, atol=1e-12)

@@ -83,6 +83,13 @@ void Items::parse(std::string_view line) {
             const std::string_view value = value_at(next);
             cursor = next;
             add(key, value, Item::Kind::text);
+        } else if (quoted && !next.done() && next.here() == ':') {
+            ++next.at;  // of JSON
+            next.skip(is_blank);
+            const bool text = !next.done() && is_quote(next.here());
+            const std::string_view value = text ? next.enclosed() : next.bare();
+            cursor = next;
+            add(key, value, Item::Kind::text);
         } else if (quoted) {
             items.push_back({Item::Kind::text, {}, key});
             counts.push_back(0);
@@ -100,14 +107,19 @@ void Items::add(std::string_view key, std::string_view value, Item::Kind kind) {
     counts.push_back(static_cast<std::uint32_t>(count));
 }
 
-// xtb's "energy: -5.07"; whether it is one.
+// xtb's "energy: -5.07", also with a blank before the colon; whether it is one.
 bool Items::add_spoken(std::string_view key, Cursor next, Cursor& cursor) {
+    if (key.back() == ':') {
+        key.remove_suffix(1);
+    } else {
+        if (next.bare() != ":") return false;
+        next.skip(is_blank);
+    }
+    const std::size_t begin = next.at;
     double number = 0.0;
-    if (key.size() < 2 || key.back() != ':' || !parse_number(next.bare(), number)) return false;
-    const std::size_t begin = cursor.at;
+    if (key.empty() || !parse_number(next.bare(), number)) return false;
     cursor = next;
-    add(unquoted(key.substr(0, key.size() - 1)), cursor.line.substr(begin, cursor.at - begin),
-        Item::Kind::text);
+    add(unquoted(key), cursor.line.substr(begin, cursor.at - begin), Item::Kind::text);
     return true;
 }
 
@@ -119,9 +131,10 @@ void Items::add_word(std::string_view word) {
         return;
     }
     const std::size_t colon = word.find(':');
-    if (colon != std::string_view::npos && is_letter(word.front()) &&
+    const std::string_view key = unquoted(word.substr(0, colon));
+    if (colon != std::string_view::npos && !key.empty() && is_letter(key.front()) &&
         parse_number(word.substr(colon + 1), number)) {
-        add(word.substr(0, colon), word.substr(colon + 1), Item::Kind::text);
+        add(key, word.substr(colon + 1), Item::Kind::text);
         return;
     }
     items.push_back({Item::Kind::word, word, {}});

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from molkern.datasets.contents import Contents, Stated
 from molkern.datasets.headers import Header
 from molkern.datasets.named_units import split_name
-from molkern.datasets.names import CELLS, PBC
+from molkern.datasets.names import CELLS, PBC, is_cell_name
 from molkern.datasets.units import length_unit
 
-__all__ = ["add_cells", "length_of", "multiply_by_cells"]
+__all__ = ["add_cells", "cells_of_parameters", "length_of", "multiply_by_cells"]
 
 Array = npt.NDArray[Any]
 
@@ -23,6 +23,10 @@ def add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[s
     """Cells and periodicity; one for all structures or one for each."""
     n = len(contents)
     key = next((lower[name] for name in CELLS if name in lower), None)
+    if key is None:
+        usual = [(3, 3), (9,), (6,), (n, 3, 3), (n, 9), (n, 6)]
+        others = [k for k, h in arrays.items() if is_cell_name(k) and h.shape in usual]
+        key = others[0] if len(others) == 1 and arrays[others[0]].is_number else None
     if key is not None:
         contents.sources["cell"] = key
         contents.cells = _cells(key, arrays[key], n)
@@ -56,6 +60,12 @@ def _cells(key: str, header: Header, n: int) -> Array:
         return np.broadcast_to(values.reshape(1, 3, 3), (n, 3, 3)).copy()
     if shape in ((n, 3, 3), (n, 9)):
         return values.reshape(n, 3, 3)
+    if shape in ((6,), (1, 6), (n, 6)):
+        try:
+            cells = cells_of_parameters(values.reshape(-1, 6))
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+        return np.broadcast_to(cells, (n, 3, 3)).copy()
     if shape in ((3,), (n, 3)):
         cells = np.zeros((n, 3, 3))
         cells[:, range(3), range(3)] = values
@@ -63,6 +73,48 @@ def _cells(key: str, header: Header, n: int) -> Array:
     raise ValueError(
         f"{key}: expected cells of shape (3, 3) or ({n}, 3, 3) for {n} structures, found {shape}"
     )
+
+
+def cells_of_parameters(parameters: Array) -> Array:
+    """Cells of lengths a, b, c and angles alpha, beta, gamma in degrees.
+
+    The first vector lies along x, the second in the plane of x and y.
+
+    Parameters
+    ----------
+    parameters : ndarray, shape (n, 6)
+
+    Returns
+    -------
+    ndarray, shape (n, 3, 3)
+
+    Raises
+    ------
+    ValueError
+        For numbers that are no lengths and angles.
+
+    Examples
+    --------
+    >>> cells_of_parameters(np.array([[3.0, 4.0, 5.0, 90.0, 90.0, 90.0]])).round(12).tolist()
+    [[[3.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 5.0]]]
+    """
+    lengths, angles = parameters[:, :3], np.radians(parameters[:, 3:])
+    cosines = np.cos(angles)
+    cosines[np.abs(angles - np.pi / 2) < 1e-12] = 0.0
+    alpha, beta, gamma = cosines.T
+    sine = np.sin(angles[:, 2])
+    with np.errstate(all="ignore"):
+        y = (alpha - beta * gamma) / sine
+        z = np.sqrt(1.0 - beta**2 - y**2)
+    inside = (parameters[:, 3:] > 1) & (parameters[:, 3:] < 179)
+    if not ((lengths > 0).all() and inside.all() and np.isfinite(z).all()):
+        raise ValueError("expected lengths a, b, c and angles alpha, beta, gamma in degrees")
+    cells = np.zeros((len(parameters), 3, 3))
+    cells[:, 0, 0] = lengths[:, 0]
+    cells[:, 1, 0], cells[:, 1, 1] = lengths[:, 1] * gamma, lengths[:, 1] * sine
+    for k, part in enumerate((beta, y, z)):
+        cells[:, 2, k] = lengths[:, 2] * part
+    return cells
 
 
 def length_of(name: str) -> Stated | None:

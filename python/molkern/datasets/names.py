@@ -17,6 +17,7 @@ __all__ = [
     "POSITIONS",
     "TYPES",
     "is_bookkeeping",
+    "is_cell_name",
     "is_energy_name",
     "is_forces_name",
     "is_fractional_name",
@@ -44,7 +45,7 @@ POSITIONS = (
 ).split()
 CELLS = (
     "cells cell lattices lattice _cell cell_vectors lattice_vectors unit_cells unit_cell boxes box "
-    "box_vectors box_length box_lengths box_size cell_lengths"
+    "box_vectors box_length box_lengths box_size cell_lengths cellpar cell_parameters"
 ).split()
 PBC = "pbc _pbc periodic periodicity".split()
 OFFSETS = "offsets offset ptr mol_ptr".split()
@@ -94,6 +95,14 @@ _STRESS = re.compile(r"\bstress(es)?\b")
 _VIRIAL = re.compile(r"\bvirials?\b")
 # How many there are, or which one, of what has an energy.
 _COUNTS_ENERGIES = re.compile(r".*\b(index|idx|ids?|count|rank|calls|evaluations|levels?|rmse|mae)")
+_CELL_WORDS = frozenset(
+    "cell cells lattice lattices box boxes latvec latvecs lat hmat unitcell supercell simcell "
+    "bravais cellpar".split()
+)
+_OF_CELLS = frozenset(
+    "volume type system energy unit units id index origin offset shift stress virial gradient grad "
+    "gradients velocity force forces strain displacement pbc".split()
+)
 _POSITION_WORDS = frozenset(
     "position positions pos coordinates coordinate coords coord r xyz".split()
 )
@@ -136,6 +145,18 @@ def words_of(name: str) -> str:
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name)
     return re.sub(r"[\W_]+", " ", spaced).strip().lower()
+
+
+def is_cell_name(name: str) -> bool:
+    """Whether a name speaks of the cell, so that six or nine numbers under it are one.
+
+    Examples
+    --------
+    >>> [is_cell_name(n) for n in ("simulation_cell", "lattice_matrix", "cell_volume", "hmat")]
+    [True, True, False, True]
+    """
+    words = set(words_of(split_name(name)[0]).split())
+    return bool(words & _CELL_WORDS) and not words & _OF_CELLS
 
 
 def is_energy_name(name: str) -> bool:

@@ -27,9 +27,12 @@ ENERGY = "energy"  # stands for every energy that has no unit of its own
 LENGTH = "length"
 CELL = "cell"
 _UNIT = re.compile(r"\b(units?|einheit(en)?)\b")
-_LENGTHS = {"r", "length", "lengths", "distance", "distances", "dist", *map(words_of, POSITIONS)}
+_LENGTHS = {"r", "length", "lengths", "distance", "distances", "dist", "geom", "geometry", "cart",
+            "cartesian", *map(words_of, POSITIONS)}  # fmt: skip
+_PLACES = {"position", "positions", "coordinate", "coordinates", "coord", "coords", "geometry"}
 _CELLS = {*map(words_of, CELLS)}
 _ENERGIES = {"", "e", "energy", "energies", "total energy", "potential energy"}
+_NO_OWNERS = ("property", "dict", "in", "of", "are", "is", "the", "all", "atomic", "atom", "atoms")
 _FORCES = {"f", "force", "forces", "gradient", "gradients"}
 # "energy: eV", "R bohr", "'U0': 'Ha'", "Energy in Hartree".
 _PAIR = re.compile(
@@ -55,10 +58,14 @@ def unit_words_of(name: str) -> str | None:
     True
     """
     words = words_of(name)
+    # lengthunit, unitenergy: without a mark between the words
+    glued = re.fullmatch(r"units?([a-z]+)|([a-z]+?)units?", words)
+    if glued is not None and (glued[1] or glued[2]) in _LENGTHS | _ENERGIES | _FORCES:
+        return str(glued[1] or glued[2])
     if not _UNIT.search(words):
         return None
     rest = _UNIT.sub(" ", words)
-    return " ".join(word for word in rest.split() if word not in ("property", "dict", "in", "of"))
+    return " ".join(word for word in rest.split() if word not in _NO_OWNERS)
 
 
 def stated_units(
@@ -99,6 +106,10 @@ def stated_units(
     notes = []
     for name, text in words.items():
         owner = unit_words_of(name)
+        if owner is None and isinstance(text, str) and is_unit(text):
+            # length=bohr, u=Hartree
+            plain = words_of(name)
+            owner = "" if plain == "u" else plain if plain in _LENGTHS | _ENERGIES else None
         if owner is None:
             notes += _mentioned(name, text)
             continue
@@ -223,7 +234,11 @@ def _targets(key: str, unit: str, names: list[str]) -> list[str]:
     of_names = {words_of(name): name for name in names}
     if key in of_names:
         return [of_names[key]]
-    if key in _LENGTHS or (not key and length_unit(unit) and not energy_unit(unit)):
+    if (
+        key in _LENGTHS
+        or set(key.split()) & _PLACES
+        or (not key and length_unit(unit) and not energy_unit(unit))
+    ):
         return [LENGTH]
     if key in _ENERGIES:
         return [ENERGY]

@@ -40,7 +40,17 @@ _PER_ANGSTROM = {"angstrom": 1.0, "bohr": 1.0 / BOHR, "nm": 0.1, "pm": 100.0}
 LENGTHS = tuple(_PER_ANGSTROM)
 _NAMES = ENERGIES_BY_NAME | LENGTHS_BY_NAME
 # Atomic units, and letters, mean something only where the kind of quantity is known.
-ATOMIC = ("a.u.", "au", "a.u", "a. u.", "atomic", "atomic units", "atomic unit", "atomic_units")
+ATOMIC = (
+    "a.u.",
+    "au",
+    "a.u",
+    "a. u.",
+    "atomic",
+    "atomic units",
+    "atomic unit",
+    "atomic_units",
+    "atomic_unit",
+)
 _OF_ENERGIES = {**dict.fromkeys(ATOMIC, "hartree"), "h": "hartree"}
 _OF_LENGTHS = {**dict.fromkeys(ATOMIC, "bohr"), "a": "angstrom"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from molkern.datasets.contents import DUMMY, Contents
-from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import opened
 
 __all__ = ["DUMPS", "add_elements", "is_data", "types_of"]

@@ -14,7 +14,7 @@ import numpy as np
 from molkern.datasets.contents import DUMMY, ISOTOPES, Column, Contents
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
-from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
 from molkern.datasets.readers.tables import is_missing, number_of
 from molkern.datasets.stated import agreed, unit_words_of

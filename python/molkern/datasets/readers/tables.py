@@ -13,7 +13,7 @@ import numpy as np
 
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
-from molkern.datasets.readers.comments import decoded
+from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import as_utf8
 
 __all__ = [

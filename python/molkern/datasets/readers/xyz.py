@@ -17,7 +17,8 @@ from molkern.datasets.contents import Column, Contents
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.names import is_forces_name, is_gradient_name
-from molkern.datasets.readers.comments import XYZ_ATOMS, add_comments, decoded
+from molkern.datasets.readers.comment_items import decoded
+from molkern.datasets.readers.comments import XYZ_ATOMS, add_comments
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
 from molkern.datasets.symbols import CODES
 
