@@ -260,6 +260,8 @@ def test_sentences_are_no_units():
         "# units: hartree energy={}",
         '{{"E": {}, "unit": "hartree"}}',
         '{{"E":{},"unit":"hartree"}}',
+        '{{"unit": "hartree", "E": {}}}',
+        '{{"unit":"hartree","E":{}}}',
     ],
 )
 def test_units_in_the_ways_of_programs(tmp_path, comment):

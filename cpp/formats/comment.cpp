@@ -69,6 +69,8 @@ void Items::parse(std::string_view line) {
     items.clear();
     numbers.clear();
     counts.clear();
+    if (line.size() > 1 && line.front() == '{' && line.back() == '}')
+        line = line.substr(1, line.size() - 2);  // JSON
     Cursor cursor{line};
     for (cursor.skip(divides); !cursor.done(); cursor.skip(divides)) {
         const bool quoted = is_quote(cursor.here());
@@ -84,7 +86,7 @@ void Items::parse(std::string_view line) {
             cursor = next;
             add(key, value, Item::Kind::text);
         } else if (quoted && !next.done() && next.here() == ':') {
-            ++next.at;  // of JSON
+            ++next.at;
             next.skip(is_blank);
             const bool text = !next.done() && is_quote(next.here());
             const std::string_view value = text ? next.enclosed() : next.bare();
@@ -115,11 +117,11 @@ bool Items::add_spoken(std::string_view key, Cursor next, Cursor& cursor) {
         if (next.bare() != ":") return false;
         next.skip(is_blank);
     }
-    const std::size_t begin = next.at;
+    const std::string_view value = next.bare();
     double number = 0.0;
-    if (key.empty() || !parse_number(next.bare(), number)) return false;
+    if (key.empty() || !parse_number(value, number)) return false;
     cursor = next;
-    add(unquoted(key), cursor.line.substr(begin, cursor.at - begin), Item::Kind::text);
+    add(unquoted(key), value, Item::Kind::text);
     return true;
 }
 
