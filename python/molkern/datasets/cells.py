@@ -11,7 +11,7 @@ import numpy.typing as npt
 from molkern.datasets.contents import Contents, Stated
 from molkern.datasets.headers import Header
 from molkern.datasets.named_units import split_name
-from molkern.datasets.names import CELLS, PBC, is_cell_name
+from molkern.datasets.names import CELLS, PBC, is_cell_name, words_of
 from molkern.datasets.units import length_unit
 
 __all__ = ["add_cells", "cells_of_parameters", "length_of", "multiply_by_cells"]
@@ -29,6 +29,7 @@ def add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[s
         key = others[0] if len(others) == 1 and arrays[others[0]].is_number else None
     if key is not None:
         contents.sources["cell"] = key
+        _check_alone(key, arrays)
         contents.cells = _cells(key, arrays[key], n)
         contents.cell_length = arrays[key].stated or length_of(key)
     key = next((lower[name] for name in PBC if name in lower), None)
@@ -56,7 +57,9 @@ def _cells(key: str, header: Header, n: int) -> Array:
     values = header.read().astype(np.float64)
     if shape in ((), (1,)):
         return np.broadcast_to(np.eye(3) * values.reshape(-1)[0], (n, 3, 3)).copy()
-    if shape in ((3, 3), (9,), (1, 3, 3), (1, 9)):
+    # Of three structures, three equal rows are lengths.
+    lengths = shape == (3, 3) and n == 3 and np.linalg.matrix_rank(values) < 2
+    if shape in ((3, 3), (9,), (1, 3, 3), (1, 9)) and not lengths:
         return np.broadcast_to(values.reshape(1, 3, 3), (n, 3, 3)).copy()
     if shape in ((n, 3, 3), (n, 9)):
         return values.reshape(n, 3, 3)
@@ -73,6 +76,17 @@ def _cells(key: str, header: Header, n: int) -> Array:
     raise ValueError(
         f"{key}: expected cells of shape (3, 3) or ({n}, 3, 3) for {n} structures, found {shape}"
     )
+
+
+def _check_alone(key: str, arrays: Mapping[str, Header]) -> None:
+    """Raise where an array of angles or tilts belongs to lengths of cells."""
+    if arrays[key].size in (3, 3 * arrays[key].shape[0] if arrays[key].shape else 1):
+        for name in arrays:
+            if set(words_of(name).split()) & {"angles", "tilt", "tilts", "gamma"}:
+                raise ValueError(
+                    f"{key} and {name}: lengths and angles apart are not read; save the three "
+                    "vectors of each cell, shape (n, 3, 3), or a, b, c and the angles, (n, 6)"
+                )
 
 
 def cells_of_parameters(parameters: Array) -> Array:

@@ -14,6 +14,7 @@ from molkern.datasets.names import (
     is_energy_name,
     is_forces_name,
     is_part_of_energy,
+    marks_of,
 )
 from molkern.datasets.readers.comments import LEADING
 from molkern.datasets.selection import listing
@@ -91,6 +92,13 @@ def column_like(name: str, contents: Contents, named: Mapping[str, str], other: 
     found, called = chosen_column(name, contents, named, None)
     if called != target:
         return chosen_column(name, contents, named, target)
+    marks = marks_of(source), marks_of(found)
+    other_method = all(marks) and marks[0] != marks[1]
+    if other_method or is_part_of_energy(source) != is_part_of_energy(found):
+        raise AskedFor(
+            f"property: the energy that is learnt is called {source!r}; {name} has {named[found]}, "
+            f"which may be another one: call it {source!r} there if it is the same"
+        )
     others = other_energies(contents, found)
     if others:
         listed = listing([named[key] for key in (found, *others)])

@@ -61,6 +61,7 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
     """
     if not len(contents):
         raise bad_file(path, "holds no structures")
+    _check_words(path, contents)
     try:
         stated, notes = stated_units(contents.words, contents.columns)
     except ValueError as error:
@@ -101,6 +102,17 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
     dataset = _without_isolated_atoms(dataset, contents)
     dataset = _with_labels(path, dataset, contents, options)
     return _described(dataset)
+
+
+def _check_words(path: Path, contents: Contents) -> None:
+    """Raise where the file says that what it calls positions are fractions of the cell."""
+    for name, text in contents.words.items():
+        if str(text).strip().lower() in ("fractional", "direct", "scaled", "reduced", "crystal"):
+            raise bad_file(
+                path,
+                f"{name}={text}: positions that are multiples of the cell's vectors are read under "
+                "names that say so, such as scaled_positions; rename them, or convert them",
+            )
 
 
 def _without_isolated_atoms(dataset: Dataset, contents: Contents) -> Dataset:

@@ -74,6 +74,7 @@ def by_lower_case(arrays: Mapping[str, Header]) -> dict[str, str]:
     for name in arrays:
         found.setdefault(name.lower(), name)
     for name in arrays:
+        found.setdefault(name.lower().lstrip("_"), name)  # SchNetPack's keys
         base, unit = split_name(name)
         if length_unit(unit) and base.lower() in (*POSITIONS, *CELLS):
             found.setdefault(base.lower(), name)

@@ -27,6 +27,7 @@ from molkern.datasets.names import (
     is_forces_name,
     is_fractional_name,
     is_gradient_name,
+    is_mask_name,
     is_of_atoms_name,
     is_of_structure_name,
     is_plain_forces_name,
@@ -112,7 +113,8 @@ def contents_of(arrays: Mapping[str, Header], *, alone: bool = False) -> Content
         numbers = _as_numbers(key_z, arrays[key_z].read())
     types = types or _are_types(key_z, arrays[key_z], numbers)
     splitting: dict[str, str] = {}
-    geometry = _geometry(arrays, lower, numbers, positions, splitting, alone, types)
+    symbols = arrays[key_z].dtype.kind in "SUO"
+    geometry = _geometry(arrays, lower, numbers, positions, splitting, alone, types, symbols)
     contents = Contents(geometry.numbers, geometry.positions, geometry.offsets)
     contents.sources = {"positions": key_r, "numbers": key_z, **splitting}
     contents.length = arrays[key_r].stated or length_of(key_r)
@@ -176,16 +178,19 @@ def _as_numbers(name: str, values: Array) -> Array:
     return np.array(codes, dtype=np.int64)[which.reshape(values.shape)]
 
 
-def _is_atom(numbers: Array, positions: Array, types: bool) -> Array:
-    """Which entries of padded arrays are atoms."""
-    atoms: Array = numbers != _NO_ATOM
-    if not atoms.all():
-        return atoms
-    zero = numbers == 0
-    # Types may begin at 0: then these atoms stand somewhere.
-    if types and zero.any() and (np.nan_to_num(positions[zero]) != 0).any():
-        return np.ones(numbers.shape, dtype=bool)
-    return np.asarray(~zero)
+def _is_atom(numbers: Array, positions: Array, types: bool, symbols: bool) -> Array:
+    """Which entries of padded arrays are atoms: all but those that fill up the ends of rows.
+
+    A number 0 before another atom is a dummy atom, and a symbol X always is one.
+    """
+    padding: Array = numbers == _NO_ATOM
+    if not padding.any() and not symbols:
+        padding = numbers == 0
+        # Types may begin at 0: then these atoms stand somewhere.
+        if types and padding.any() and (np.nan_to_num(positions[padding]) != 0).any():
+            padding = np.zeros(numbers.shape, dtype=bool)
+    after = np.cumsum(~padding[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(after > 0)
 
 
 def _geometry(
@@ -196,6 +201,7 @@ def _geometry(
     splitting: dict[str, str],
     alone: bool,
     types: bool,
+    symbols: bool,
 ) -> _Geometry:
     """The layout that the shapes tell; ``splitting`` gets the name of offsets or counts."""
     shapes = f"numbers of shape {numbers.shape} and positions of shape {positions.shape}"
@@ -218,7 +224,7 @@ def _geometry(
                 f"numbers of shape {numbers.shape} need positions of shape "
                 f"{(*numbers.shape, 3)}, found {positions.shape}"
             )
-        mask = _is_atom(numbers, positions, types)
+        mask = _is_atom(numbers, positions, types, symbols)
         _check_counts(arrays, lower, mask.sum(axis=1))
         ends = np.cumsum(mask.sum(axis=1))
         return _Geometry(numbers[mask], positions[mask], np.concatenate(([0], ends)), mask=mask)
@@ -242,7 +248,7 @@ def _offsets(
         header = arrays.get(lower.get(name, ""))
         if header is not None and len(header.shape) == 1:
             splitting["offsets"] = lower[name]
-            offsets = header.read()
+            offsets = header.read().astype(np.int64)
             if not len(offsets) or offsets[0] != 0 or offsets[-1] != n_atoms:
                 ends = f"{offsets[0]} to {offsets[-1]}" if len(offsets) else "none"
                 raise ValueError(
@@ -263,7 +269,7 @@ def _offsets(
             return np.concatenate(([0], np.cumsum(counts)))
     for name in INDICES:
         index = _counts(arrays, lower, name)
-        if index is not None and len(index) == n_atoms and index[0] == 0:
+        if index is not None and len(index) == n_atoms:
             steps = np.diff(index)
             if ((steps == 0) | (steps == 1)).all():
                 splitting["offsets"] = lower[name]
@@ -274,9 +280,13 @@ def _offsets(
 def _counts(arrays: Mapping[str, Header], lower: Mapping[str, str], name: str) -> Array | None:
     """Integers in a row under a name, or None."""
     header = arrays.get(lower.get(name, ""))
-    if header is None or len(header.shape) != 1 or header.dtype.kind not in "iu" or not header.size:
+    if header is None or not header.is_number or not header.size:
         return None
-    return np.asarray(header.read(), dtype=np.int64)
+    if len(header.shape) != 1 and header.shape != (header.size, 1):
+        return None
+    values = header.read().reshape(-1)
+    whole = values.astype(np.int64)
+    return whole if (whole == values).all() else None
 
 
 def _check_counts(arrays: Mapping[str, Header], lower: Mapping[str, str], found: Array) -> None:
@@ -296,8 +306,9 @@ def _add_columns(
 ) -> None:
     single = alone and geometry.n_structures == 1
     for name, header in arrays.items():
-        if name.lower() in (*COUNTS, *OFFSETS, *INDICES) and header.dtype.kind in "iu":
+        if name.lower() in (*COUNTS, *OFFSETS, *INDICES) and header.dtype.kind in "iuf":
             continue
+        _check_mask(name, header, geometry)
         if _is_statement(name, header):
             _add_words(contents, name, header)
         elif header.dtype.kind in "SUO":
@@ -313,6 +324,28 @@ def _add_columns(
             contents.unused[name] = f"{name}: a single number, which belongs to no structure"
         else:
             _add_numbers(contents, name, header, geometry)
+
+
+def _check_mask(name: str, header: Header, geometry: _Geometry) -> None:
+    """Raise for a mask that says more than the padding does: it is not read."""
+    if not is_mask_name(name) or header.dtype.kind not in "biuf" or len(header.shape) not in (1, 2):
+        return
+    values = header.read()
+    if not np.isin(values, (0, 1)).all():
+        return
+    flags = values.astype(bool)
+    same = (flags == flags.reshape(-1)[:1]).all()
+    if geometry.mask is not None and flags.shape == geometry.mask.shape:
+        if (flags != geometry.mask).any() and (flags != ~geometry.mask).any():
+            raise ValueError(
+                f"{name}: names other atoms than the padding of the numbers does; set the numbers "
+                "of what is no atom to 0"
+            )
+    elif flags.shape[0] == geometry.n_structures and header.size == len(flags) and not same:
+        raise ValueError(
+            f"{name}: masks of structures are not read; leave out the structures, or set missing "
+            f"labels to NaN, and leave out {name}"
+        )
 
 
 def _is_row_of_atoms(name: str, header: Header, geometry: _Geometry) -> bool:

@@ -11,6 +11,8 @@ __all__ = ["is_unit", "split_name"]
 
 _BRACKETS = re.compile(r"(.*?[^\s_])[\s_]*[(\[{]\s*(?:in\s+)?(.+?)\s*[)\]}]\s*")
 _SLASH = re.compile(r"(.*?\S)\s*/\s*(\S.*)")
+_LAST_WORD = re.compile(r"(.+?)[\s_]+(?:in[\s_]+)?(\S+/\S+)")  # energy_kcal/mol
+_BEFORE = ("hartree", "ev", "mev", "kcal", "kj", "rydberg", "ryd")  # hartree_energy
 _MOST_WORDS = 5  # of a unit: kcal per mol per angstrom
 _OTHERS = frozenset(
     "debye ghz fs ps k gpa bar kbar bohr^2 bohr^3 a0^2 a0^3 angstrom^3 ang^3 a^3 e*ang e*a".split()
@@ -48,11 +50,12 @@ def split_name(name: str) -> tuple[str, str]:
     >>> split_name("E / eV"), split_name("forces_eV_per_A"), split_name("energy_in_Ha")
     (('E', 'eV'), ('forces', 'ev/a'), ('energy', 'ha'))
     """
-    for pattern in (_BRACKETS, _SLASH):
+    for pattern in (_BRACKETS, _LAST_WORD, _SLASH):
         match = pattern.fullmatch(name.strip())
         if match is not None and is_unit(match[2]) and not is_unit(name):
             return match[1], match[2]
-    spaced = re.sub(r"(?<=[a-ln-z0-9])(?=[A-Z][a-z]|m?eV$|EV$|kcal|kJ)", "_", name)
+    plain = re.sub(r"k(J|Cal)", lambda match: f"k{match[1].lower()}", name)
+    spaced = re.sub(r"(?<=[a-ln-z0-9])(?=[A-Z][a-z]|m?eV$|EV$|kcal|kj)", "_", plain)
     words = [word for word in re.split(r"[_\s]+|(?<=\D)\.|\.(?=\D)|-(?=\D)", spaced) if word]
     for count in range(min(_MOST_WORDS, len(words) - 1), 0, -1):
         unit = _unit_of([word.lower() for word in words[-count:]])
@@ -60,6 +63,8 @@ def split_name(name: str) -> tuple[str, str]:
             rest = words[: len(words) - count]
             rest = rest[:-1] if len(rest) > 1 and rest[-1].lower() == "in" else rest
             return "_".join(rest), unit
+    if len(words) > 1 and words[0].lower() in _BEFORE:
+        return "_".join(words[1:]), words[0].lower()
     return name, ""
 
 
@@ -68,9 +73,9 @@ def _unit_of(words: list[str]) -> str:
     if words[0] in ("per", "mol", "in") or (len(words) == 1 and words[0] in _LETTERS):
         return ""
     text = " ".join(words).replace(" per ", "/")
+    if text in ("a u", *ATOMIC):
+        return "a.u."
     if len(words) > 1 and "/" not in text:
         # kcal_mol_A: the slashes are left out.
         text = text.replace(" ", "/")
-    if text in ("a/u", *ATOMIC):
-        return "a.u."
     return text if is_unit(text) else ""

@@ -23,12 +23,14 @@ __all__ = [
     "is_fractional_name",
     "is_gradient_name",
     "is_intensive_name",
+    "is_mask_name",
     "is_of_atoms_name",
     "is_of_structure_name",
     "is_part_of_energy",
     "is_plain_forces_name",
     "is_stress_name",
     "is_virial_name",
+    "marks_of",
     "pairs_with",
     "words_of",
 ]
@@ -47,7 +49,10 @@ CELLS = (
     "cells cell lattices lattice _cell cell_vectors lattice_vectors unit_cells unit_cell boxes box "
     "box_vectors box_length box_lengths box_size cell_lengths cellpar cell_parameters"
 ).split()
-PBC = "pbc _pbc periodic periodicity".split()
+PBC = (
+    "pbc _pbc pbcs periodic is_periodic periodicity boundary periodic_boundary "
+    "periodic_boundary_conditions boundary_conditions"
+).split()
 OFFSETS = "offsets offset ptr mol_ptr".split()
 # The structure of each atom, as PyTorch Geometric and SchNetPack number them.
 INDICES = (
@@ -72,7 +77,7 @@ _NO_ENERGY = frozenset(
 )
 # A part of the total energy, or one that is measured from somewhere else: meant if nothing else is.
 _PART = re.compile(
-    r"\b(disp|dispersion|vdw|d3|d4|mbd|kin|kinetic|ke|zero point|zpe|zpve|repulsion|repulsive|"
+    r"\b(disp|dispersion|vdw|kin|kinetic|ke|zero point|zpe|zpve|repulsion|repulsive|"
     r"nuclear|coulomb|electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
     r"atomization|atomisation|formation|cohesive|coh|ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
     r"deformation|free|gibbs|external|smearing|xc|nn|one electron|two electron|bond|"
@@ -118,6 +123,9 @@ _OF_ATOMS = frozenset(
     "charge charges mulliken hirshfeld loewdin lowdin esp resp spin spins magmom magmoms atomic "
     "atom atoms partial mass masses shielding shieldings nmr tags tag".split()
 )
+_PLAIN = frozenset("e f total tot free potential pot negative neg minus".split())
+_CORRECTIONS = frozenset("d2 d3 d3bj d4 mbd ts vv10".split())
+_ATOMIZATION = frozenset("eat ae hof heat_of_formation zpve".split())
 # Numbers that say which structure it is, when, or how it was computed.
 _BOOKKEEPING = frozenset(
     "step steps timestep timesteps time t frame frames frameno framenumber image iteration iter i "
@@ -193,7 +201,13 @@ def is_part_of_energy(name: str) -> bool:
     >>> [is_part_of_energy(n) for n in ("dispersion_energy", "free_energy", "E_ads", "REF_energy")]
     [True, True, True, False]
     """
-    return bool(_PART.search(words_of(split_name(name)[0])))
+    base = split_name(name)[0]
+    words = words_of(base)
+    # Of a functional with a correction it is the whole, of the correction alone a part.
+    rest = set(words.split()) - {"e", "energy", "energies"}
+    return bool(
+        _PART.search(words) or (rest and rest <= _CORRECTIONS) or base.lower() in _ATOMIZATION
+    )
 
 
 def is_intensive_name(name: str) -> bool:
@@ -235,7 +249,8 @@ def is_gradient_name(name: str) -> bool:
     if _is_negative(name) and (_FORCES.search(words) or "f" in words.split()):
         return True
     letters = re.sub(r"[\W_]", "", name.lower())
-    return bool(_GRADIENT.search(words) or re.match(r"(total|nuclear)?de(nergy)?d[rx]", letters))
+    spelled = r"(total|nuclear)?de(nergy)?d[rx].*|grad(ient)?s?(e|energy)?"
+    return bool(_GRADIENT.search(words) or re.fullmatch(spelled, letters))
 
 
 def _is_negative(name: str) -> bool:
@@ -252,8 +267,9 @@ def is_fractional_name(name: str) -> bool:
     [True, True, False]
     """
     words = set(words_of(name).split())
-    return bool(words & {"scaled", "frac", "fractional", "reduced", "direct", "crystal"}) and (
-        bool(words & _POSITION_WORDS) or len(words) == 1
+    known = {"scaled", "frac", "fractional", "reduced", "direct", "crystal", "relative"}
+    return name.lower() in ("fcoords", "s_positions") or (
+        bool(words & known) and (bool(words & (_POSITION_WORDS | {"x"})) or len(words) == 1)
     )
 
 
@@ -292,6 +308,20 @@ def is_of_atoms_name(name: str) -> bool:
     return bool(set(words_of(name).split()) & _OF_ATOMS)
 
 
+def is_mask_name(name: str) -> bool:
+    """Whether a name means flags that say which atoms or labels there are.
+
+    Examples
+    --------
+    >>> [is_mask_name(n) for n in ("atom_mask", "E_valid", "has_energy", "energy")]
+    [True, True, True, False]
+    """
+    words = words_of(name).split()
+    return bool(set(words) & {"mask", "masks", "valid", "invalid", "missing", "masked"}) or (
+        words[:1] == ["has"]
+    )
+
+
 def is_stress_name(name: str) -> bool:
     """Whether a name with six or nine numbers means the stress."""
     return bool(_STRESS.search(words_of(name)))
@@ -322,6 +352,20 @@ def is_bookkeeping(name: str) -> bool:
     )
 
 
+def marks_of(name: str) -> frozenset[str]:
+    """The words of a name but for those that say what it is: a method, REF, DFT.
+
+    Examples
+    --------
+    >>> sorted(marks_of("REF_energy")), sorted(marks_of("forces"))
+    (['ref'], [])
+    """
+    words = words_of(split_name(name)[0])
+    for kind in (_ENERGY, _FORCES, _GRADIENT, _STRESS, _VIRIAL):
+        words = kind.sub(" ", words)
+    return frozenset(words.split()) - _PLAIN
+
+
 def pairs_with(energy: str, other: str) -> bool:
     """Whether forces or a stress bear the same marks as an energy: REF_energy, REF_forces.
 
@@ -330,13 +374,4 @@ def pairs_with(energy: str, other: str) -> bool:
     >>> pairs_with("REF_energy", "REF_forces"), pairs_with("energy", "REF_forces")
     (True, False)
     """
-    return _marks(energy) == _marks(other)
-
-
-def _marks(name: str) -> frozenset[str]:
-    """The words of a name but for those that say what it is."""
-    words = words_of(split_name(name)[0])
-    for kind in (_ENERGY, _FORCES, _GRADIENT, _STRESS, _VIRIAL):
-        words = kind.sub(" ", words)
-    plain = {"e", "f", "total", "tot", "free", "potential", "pot", "negative", "neg", "minus"}
-    return frozenset(words.split()) - plain
+    return marks_of(energy) == marks_of(other)

@@ -30,6 +30,10 @@ ENERGIES_BY_NAME = {
     "ryd": "Ry",
     "cm-1": "cm-1",
     "1/cm": "cm-1",
+    "cm1": "cm-1",
+    "wavenumber": "cm-1",
+    "wavenumbers": "cm-1",
+    "meh": "mHa",
     "mha": "mHa",
     "millihartree": "mHa",
     "millihartrees": "mHa",
@@ -46,6 +50,10 @@ LENGTHS_BY_NAME = {
     "bohr": "bohr",
     "bohrs": "bohr",
     "bohr radius": "bohr",
+    "atomic_unit_of_length": "bohr",
+    "atomic unit of length": "bohr",
+    "angstrom (a)": "angstrom",
+    "10^-10 m": "angstrom",
     "bohr radii": "bohr",
     "a0": "bohr",
     "a_0": "bohr",
@@ -61,12 +69,16 @@ _WORDS = (
     (r"kilo-?calor(y|ies|ie)", "kcal"),
     (r"kilo-?joules?", "kj"),
     (r"\bjoules?\b", "j"),
-    (r"\s*/\s*(particle|molecule|structure|frame|cell|unit cell)\b", ""),
+    (r"(?<=[a-z/])\s*/\s*(particle|molecule|structure|frame|cell|unit cell)\b", ""),
+    (r"\bmilli-", "milli"),
     (r"\bmoles?\b", "mol"),
     (r"(?<=[a-z]{2})\.(?=[a-z])", " "),
     (r"⁻¹|(\^|\*\*)\s*\(?\s*[-−]\s*1(\s*\))?|−1", "-1"),
     (r"[·⋅*]", " "),
     (r"\s*/\s*", "/"),
+    (r"^(hartrees?|ha|eh|ev)/mol$", r"\1"),
+    (r"\bmol[-.](?=[a-zå])", "mol "),
+    (r"\.$", ""),
     (r"\s+", " "),
 )  # fmt: skip
 
@@ -84,7 +96,7 @@ def split_unit(text: str) -> list[str]:
     spelled = text.strip().lower()
     for pattern, form in _WORDS:
         spelled = re.sub(pattern, form, spelled)
-    spelled = re.sub(r"^(kcal|kj|j)[_-]?mol(?!\w)", r"\1/mol", spelled.strip(" []"))
+    spelled = re.sub(r"^(kcal|kj|j)[_-]?(?:per)?[_-]?mol(?!\w)", r"\1/mol", spelled.strip(" []"))
     if spelled in ENERGIES_BY_NAME or spelled in LENGTHS_BY_NAME:
         return [spelled]
     # Each word after a slash, in brackets after it or to the power of -1 divides.
@@ -93,6 +105,6 @@ def split_unit(text: str) -> list[str]:
     divided = [word.removesuffix("-1") for word in first.split() if word.endswith("-1")]
     divided += [word.removesuffix("-1") for part in below for word in part.split()]
     parts = [*above, *divided]
-    if len(parts) > 1 and parts[0] in ("kcal", "kj", "j") and parts[1] == "mol":
-        parts = [f"{parts[0]}/mol", *parts[2:]]
+    if parts and parts[0] in ("kcal", "kj", "j") and "mol" in parts:
+        parts = [f"{parts[0]}/mol", *(part for part in parts[1:] if part != "mol")]
     return parts if len(above) <= 1 else [spelled]

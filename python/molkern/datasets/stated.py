@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from molkern.datasets.contents import Stated
-from molkern.datasets.named_units import is_unit
+from molkern.datasets.named_units import is_unit, split_name
 from molkern.datasets.names import (
     CELLS,
     POSITIONS,
@@ -209,12 +209,18 @@ def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
         return [("", single)]
     pairs = []
     # A sentence is no list of units: only known ones count.
-    for part in re.split(r"[;,\n]|\band\b", single):
+    for part in re.split(r"[;,|\n]|\band\b|\s(?=\w+:)", single):
+        named = split_name(part.strip(" ."))
+        if named[1] and not energy_unit(part) and not length_unit(part):
+            pairs.append((words_of(named[0]), named[1]))  # energy (Hartree)
+            continue
         match = _PAIR.fullmatch(part.strip(" .")) or _PAIR.match(part)
         if match is not None and is_unit(match[2]):
             pairs.append((words_of(match[1]), match[2]))
         elif energy_unit(part) or length_unit(part):
             pairs.append(("", part.strip()))
+        elif is_unit(part) and _both(part.strip()):
+            pairs.append(("forces", part.strip()))
     return pairs
 
 

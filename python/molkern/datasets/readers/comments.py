@@ -32,6 +32,7 @@ LEADING = "comment"  # name of the number that begins every comment line
 _MOST_KEYS = 200
 _MOST_UNITS = 4  # in a list after a word such as "units:"
 _ELEMENTS = ("H", "U")  # in a formula such as "C 1 H 4", no enthalpies
+_NAMES_OF_UNITS = {*ENERGIES_BY_NAME, "bohr", "bohrs", "nm"}
 # How i-PI writes cells, and how many numbers follow.
 _IPI = {"CELL(abcABC)": 6, "CELL(H)": 9, "CELL(GENH)": 9}
 
@@ -154,12 +155,13 @@ def _mention_units(contents: Contents, items: Items) -> None:
     """A note on a word that is a unit, but stands after no value."""
     used = {column.stated.unit for column in contents.columns.values() if column.stated}
     for k, key in enumerate(items.keys):
-        if len(key) > 1 and key.lower() in ENERGIES_BY_NAME and key not in used:
+        if len(key) > 1 and key.lower() in _NAMES_OF_UNITS and key not in used:
             words = items.words(k)
             if len(words):
                 contents.notes.append(
                     f"{items.where(words[0])} has the word {key!r}, which is not taken for a "
-                    "unit: it stands after no value; say the unit with --unit, in Python unit="
+                    "unit: it stands after no value; --unit and --length-unit say units, in Python "
+                    "unit= and length_unit="
                 )
 
 

@@ -18,6 +18,7 @@ from molkern.datasets.limits import Limit
 from molkern.datasets.names import NUMBERS, words_of
 from molkern.datasets.readers.hdf5_groups import joined
 from molkern.datasets.readers.pieces import Progress
+from molkern.datasets.stated import unit_words_of
 
 __all__ = ["read_hdf5"]
 
@@ -141,8 +142,10 @@ def _add_labels(h5py: Any, group: Any, headers: dict[str, Header], limit: Limit)
                 headers.setdefault(key, header)
     for key in group.attrs:
         value = np.asarray(group.attrs[key])
-        if value.dtype.kind in "fiu" and value.size == 1:
-            headers.setdefault(str(key), Header((), value.dtype, partial(np.reshape, value, ())))
+        if value.dtype.kind in "fiub" and value.size:
+            value = value.reshape(()) if value.size == 1 else value
+            header = Header(value.shape, value.dtype, partial(np.asarray, value))
+            headers.setdefault(str(key), header)
 
 
 def _words_around(file: Any, name: str, known: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -218,10 +221,13 @@ def _meant(values: Array, attributes: Any) -> Array:
     """Values as the attributes of netCDF say that they are meant."""
     if values.dtype.kind not in "fiu" or not len(attributes):
         return values
-    missing, scale, shift = (
-        np.asarray(attributes[key], dtype=np.float64).reshape(-1)[0] if key in attributes else plain
-        for key, plain in (("_FillValue", np.nan), ("scale_factor", 1.0), ("add_offset", 0.0))
-    )
+
+    def attribute(plain: float, *keys: str) -> float:
+        found = [attributes[key] for key in keys if key in attributes]
+        return float(np.asarray(found[0]).reshape(-1)[0]) if found else plain
+
+    missing = attribute(np.nan, "_FillValue", "missing_value", "fill_value")
+    scale, shift = attribute(1.0, "scale_factor"), attribute(0.0, "add_offset")
     empty = values == missing
     if empty.any():
         values = np.where(empty, np.nan, values)
@@ -231,7 +237,7 @@ def _meant(values: Array, attributes: Any) -> Array:
 def _unit(item: Any) -> Stated | None:
     """The unit in the attributes of an array."""
     for key in item.attrs:
-        if words_of(str(key)) in ("unit", "units", "u"):
+        if words_of(str(key)) == "u" or unit_words_of(str(key)) is not None:
             text = _as_text(item.attrs[key])
             if text:
                 return Stated(text, f"attribute {key!r}")
