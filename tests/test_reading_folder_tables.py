@@ -184,6 +184,19 @@ class TestSeveralTables:
         for name in ("other.csv", "README.txt"):
             assert f"{name} is not used: none of its columns calls the structures" in notes(dataset)
 
+    def test_one_in_each_folder(self, tmp_path):
+        files = {}
+        for k, folder in enumerate(("cold", "warm")):
+            files |= {f"{folder}/m{j}.xyz": FRAME.format(comment="", r=1 + k) for j in range(2)}
+            files[f"{folder}/labels.csv"] = f"id,energy\nm0,{k}.5\nm1.xyz,{k}.25\n"
+        dataset = load(written(tmp_path, files))
+        assert dataset.targets["energy"].tolist() == [0.5, 0.25, 1.5, 1.25]
+
+    @pytest.mark.parametrize("content", [b"\0\1,\2\n\3" * 50, b"a,b\n" + b"x" * 200_000 + b",1\n"])
+    def test_other_data_are_no_table(self, tmp_path, content):
+        path = with_table(tmp_path, content, "weights.dat", comment="energy=1.5")
+        assert "weights.dat is not used" in notes(load(path))
+
     def test_labels_of_the_files_are_kept(self, tmp_path):
         table = "file,energy\nco_a,1\nco_b,2\nco_c,3\n"
         dataset = load(with_table(tmp_path, table, comment="energy=7.5"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -69,8 +70,14 @@ class _Titles:
                 if title not in known:
                     known.append(title)
 
-    def found(self, entry: str) -> tuple[int, list[str]] | None:
-        """How an entry names structures, and the titles that it could mean."""
+    def found(self, entry: str, folder: str = "") -> tuple[int, list[str]] | None:
+        """How an entry names structures, and the titles that it could mean.
+
+        Those in the folder of the table, if there are any, come first.
+        """
+        for how, key in itertools.islice(_keys(f"{folder}/{entry}"), 3) if folder else ():
+            if key in self._by[how]:
+                return how, self._by[how][key]
         titles = self._by[_WITHOUT_ENDING].get(entry)
         if titles is None and not entry.isdecimal() and number_of(entry) is not None:
             return None  # as most entries of a table
@@ -129,7 +136,8 @@ def _fit(titles: _Titles, table: Table) -> _Fit | None:
     ValueError
         If there are two such columns that differ, or one of the names could mean several.
     """
-    if any(titles.found(name) for name in table.names):
+    folder = table.source.rpartition("/")[0]
+    if any(titles.found(name, folder) for name in table.names):
         table.begins_with_data()
     if table.is_prose():
         return None
@@ -140,7 +148,7 @@ def _fit(titles: _Titles, table: Table) -> _Fit | None:
             columns = [k for k in columns if hits[k] or number_of(row[k]) is None
                        or row[k].isdecimal()]  # fmt: skip
         for k in columns:
-            found = titles.found(row[k]) if row[k] else None
+            found = titles.found(row[k], folder) if row[k] else None
             for title in [] if found is None else found[1]:
                 _add_hit(hits[k], title, found[0] if found else 0, line)
     most = max(map(len, hits), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import re
@@ -86,6 +87,8 @@ class Table:
     def __init__(self, text: bytes, source: str) -> None:
         self.source = source
         self._text = decoded(b"".join(as_utf8(iter([text]))))
+        if "\0" in self._text:  # no text at all
+            self._text = ""
         self._divider = _divider(itertools.islice(self._lines(), 20))
         self._first = 0  # line of the first row
         self.names = self._header()
@@ -119,9 +122,14 @@ class Table:
             text = text.replace(",", ".") if self._comma else text
         return number_of(text)
 
+    @property
+    def may_be_prose(self) -> bool:
+        """Whether the ending of the file promises no table."""
+        return self.source.lower().endswith((".txt", ".dat"))
+
     def is_prose(self) -> bool:
         """Whether a text such as README.txt is no table: lines are uneven, or of words."""
-        if not self.source.lower().endswith((".txt", ".dat")):
+        if not self.may_be_prose:
             return False
         rows = [entries for line, entries in self._entries() if line >= self._first]
         even = sum(len(entries) == len(self.names) for entries in rows)
@@ -158,7 +166,8 @@ class Table:
                 yield numbers[0], [entry.strip() for entry in entries]
                 numbers.clear()
         except csv.Error as error:
-            raise ValueError(f"{self.source}: {error}") from error
+            if not self.may_be_prose:
+                raise ValueError(f"{self.source}: {error}") from error
 
     def _header(self) -> list[str]:
         """Names of the columns, of the first line or of a comment above it; else made up."""
@@ -216,9 +225,9 @@ def _divider(lines: Iterable[tuple[int, str]]) -> str | None:
     head = texts[0] if texts else ""
     present = [mark for mark in ("\t", ";", ",") if mark in head]
     for mark in present:
-        widths = {len(row) for row in csv.reader(texts[:2], delimiter=mark)}
-        if len(widths) == 1:
-            return mark
+        with contextlib.suppress(csv.Error):
+            if len({len(row) for row in csv.reader(texts[:2], delimiter=mark)}) == 1:
+                return mark
     return present[0] if present else None
 
 
