@@ -69,6 +69,8 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         return read_xyz(path, limit, progress)
     frames, types, partial = Frames(limit), [], 0
     try:
+        if kind == "lammps-dump-text":
+            lammps.check_counts(path)
         images = formats.iread(
             _name(path, kind), ":", kind, do_not_split_by_at_sign=True, **_options(kind)
         )
