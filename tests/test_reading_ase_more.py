@@ -179,6 +179,14 @@ class TestSeveralStructures:
         assert dataset.structures.sizes.tolist() == [2, 2]
 
 
+@pytest.mark.parametrize("name", ["a@1.gen", "postgres.gen", "a@:2.gen", "a*.gen"])
+def test_names_that_mean_something_to_ase(tmp_path, monkeypatch, name):
+    file(tmp_path, "a.gen", "1 C\nC\n1 1 0 0 0\n")
+    file(tmp_path, name, "2 C\nC O\n1 1 0 0 0\n2 2 0 0 1.13\n")
+    monkeypatch.chdir(tmp_path)
+    assert load(f"./{name}").structures.sizes.tolist() == [2]
+
+
 def test_sites_that_are_occupied_in_part(tmp_path):
     head = "data_mine\n" + "".join(f"_cell_length_{a} 4.0\n" for a in "abc")
     head += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))

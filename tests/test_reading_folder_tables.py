@@ -81,6 +81,12 @@ class TestRows:
         path = with_table(tmp_path, table, titles=("0001", "0002", "0003"))
         assert load(path).targets["energy"].tolist() == [10.5, 20.5, 30.5]
 
+    @pytest.mark.parametrize("ids", [("1.0", "2.0", "3.0"), ("1", "2", "3")])
+    def test_energies_are_no_names(self, tmp_path, ids):
+        table = "id,energy\n" + "".join(f"{k},{4 - int(k[0])}\n" for k in ids)
+        path = with_table(tmp_path, table, titles=("1", "2", "3"))
+        assert load(path).targets["energy"].tolist() == [3, 2, 1]
+
     def test_endings_that_are_part_of_the_name(self, tmp_path):
         table = "id,energy\nco.ts,2\nco.opt,1\n"
         path = with_table(tmp_path, table, titles=("co.opt", "co.ts"))
@@ -112,6 +118,23 @@ class TestEntries:
         dataset = load(with_table(tmp_path, table))
         assert "found text such as 'failed'" in dataset.unused["energy"]
 
+    @pytest.mark.parametrize("mark", ["|", " | ", "\t", ";"])
+    def test_marks_between_them(self, tmp_path, mark):
+        rows = (("file", "energy"), ("co_a", "1"), ("co_b", "2"), ("co_c", "3"))
+        table = "".join(mark.join(row) + "\n" for row in rows)
+        assert load(with_table(tmp_path, table)).targets["energy"].tolist() == [1, 2, 3]
+
+    def test_columns_without_values(self, tmp_path):
+        table = "file,energy,gap,\nco_a,1,NA,\nco_b,2,,\nco_c,3,NA,\n"
+        dataset = load(with_table(tmp_path, table))
+        assert list(dataset.targets) == ["energy"]
+        assert dataset.unused == {"gap": "gap: no structure has a value"}
+
+    def test_pointer_of_git_lfs(self, tmp_path):
+        path = with_table(tmp_path, "version https://git-lfs.github.com/spec/v1\noid x\n")
+        with pytest.raises(ValueError, match=r"labels\.csv: a pointer of Git LFS"):
+            load(path)
+
     def test_utf_16(self, tmp_path):
         table = "file,energy\nco_a,1\nco_b,2\nco_c,3\n".encode("utf-16")
         assert load(with_table(tmp_path, table)).targets["energy"].tolist() == [1, 2, 3]
@@ -141,6 +164,12 @@ class TestUnits:
     def test_in_a_column_of_that_name(self, tmp_path):
         table = "file,energy,unit\nco_a,1,kcal/mol\nco_b,2,kcal/mol\nco_c,3,kcal/mol\n"
         assert load(with_table(tmp_path, table)).units["energy"] == "kcal/mol"
+
+    def test_in_a_comment(self, tmp_path):
+        table = "# energy_unit: Ha\n# made in May\nfile,energy\nco_a,1\nco_b,2\nco_c,3\n"
+        dataset = load(with_table(tmp_path, table))
+        assert dataset.units["energy"] == "hartree"
+        assert "comments are not read, such as 'made in May'" in notes(dataset)
 
     def test_numbers_of_units_are_none(self, tmp_path):
         table = "file,energy,units\nco_a,1.5,4\nco_b,2.5,8\nco_c,3.5,8\n"
@@ -183,6 +212,19 @@ class TestSeveralTables:
         assert dataset.targets["energy"].tolist() == [1, 2, 3]
         for name in ("other.csv", "README.txt"):
             assert f"{name} is not used: none of its columns calls the structures" in notes(dataset)
+
+    def test_one_in_each_folder(self, tmp_path):
+        files = {}
+        for k, folder in enumerate(("cold", "warm")):
+            files |= {f"{folder}/m{j}.xyz": FRAME.format(comment="", r=1 + k) for j in range(2)}
+            files[f"{folder}/labels.csv"] = f"id,energy\nm0,{k}.5\nm1.xyz,{k}.25\n"
+        dataset = load(written(tmp_path, files))
+        assert dataset.targets["energy"].tolist() == [0.5, 0.25, 1.5, 1.25]
+
+    @pytest.mark.parametrize("content", [b"\0\1,\2\n\3" * 50, b"a,b\n" + b"x" * 200_000 + b",1\n"])
+    def test_other_data_are_no_table(self, tmp_path, content):
+        path = with_table(tmp_path, content, "weights.dat", comment="energy=1.5")
+        assert "weights.dat is not used" in notes(load(path))
 
     def test_labels_of_the_files_are_kept(self, tmp_path):
         table = "file,energy\nco_a,1\nco_b,2\nco_c,3\n"

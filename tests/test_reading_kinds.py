@@ -92,6 +92,18 @@ class TestAdvice:
         ):
             load(path)
 
+    @pytest.mark.parametrize("content", ["[section]\na = 1\n", "{\\rtf1 words}\n"])
+    def test_brackets_alone_are_no_json(self, tmp_path, content):
+        (tmp_path / "a.thing").write_text(content)
+        with pytest.raises(ValueError, match=r"a\.thing: not a kind of file that is known here"):
+            load(tmp_path / "a.thing")
+
+    def test_arrays_that_are_compressed_once_more(self, tmp_path):
+        np.savez(tmp_path / "a.npz", Z=[[6, 8]], R=np.zeros((1, 2, 3)))
+        (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+        with pytest.raises(ValueError, match=r"a\.npz\.gz: compressed once more: decompress"):
+            load(tmp_path / "a.npz.gz")
+
     def test_sheets_of_excel(self, tmp_path):
         with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
             archive.writestr("xl/workbook.xml", "<x/>")

@@ -52,6 +52,14 @@ def test_carbon_for_all_types_is_no_element(tmp_path):
     assert load(path, species=["Si", "O"]).structures.numbers.tolist() == [14, 8] * 2
 
 
+@pytest.mark.parametrize("declared", ["3", "99999999999999999999", "1"])
+def test_other_than_the_declared_atoms(tmp_path, declared):
+    path = dump(tmp_path, "id element x y z", "1 Si 0 0 0", "2 O 0 0 1.6")
+    path.write_text(path.read_text().replace("ATOMS\n2\n", f"ATOMS\n{declared}\n"))
+    with pytest.raises(ValueError, match=rf"line 9: expected {declared} atoms, found 2"):
+        load(path)
+
+
 def test_charges_are_named(tmp_path):
     path = dump(tmp_path, "id element x y z q", "1 Si 0 0 0 0.5", "2 O 0 0 1.6 -0.5")
     assert "one number for each atom, not used" in load(path).unused["initial_charges"]

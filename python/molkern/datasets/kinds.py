@@ -40,6 +40,7 @@ _REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xd0\xcf\x11\xe0", "an Excel sheet or the like; save it as CSV beside the geometries"),
     (0, b"version https://git-lfs", "a pointer of Git LFS, not the data; git lfs pull gets them"),
 )  # fmt: skip
+_BINARY = (b"\x89HDF\r\n\x1a\n", b"SQLite format 3\0", b"MATLAB 5.0", b"PK\x03\x04")
 _PAGES = (b"<!doctype html", b"<html", b'<?xml version="1.0" encoding="utf-8"?>\n<!doctype')
 # Texts that are not read, by what they begin with.
 _TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
@@ -53,6 +54,7 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
      "atoms without the two lines that XYZ begins with: the number of atoms, and a comment"),
 )  # fmt: skip
 _DATABASE = re.compile(rb'\s*\{\s*"(\d+|ids|nextid)"\s*:')
+_JSON = re.compile(rb'\s*(\{\s*["}]|\[\s*[\[{"\d\]-])')
 _ENDINGS = {
     ".smi": "SMILES, which have no geometries: molkern data build molecules --smiles makes them",
     ".smiles": "SMILES, which have no geometries: molkern data build molecules --smiles makes them",
@@ -88,6 +90,8 @@ def kind_of(path: Path) -> str:
     for place, magic, what in _REFUSED:
         if start[place : place + len(magic)] == magic:
             raise bad_file(path, f"not a kind of file that is read: {what}")
+    if start.startswith(_BINARY) and _is_compressed(path):
+        raise bad_file(path, "compressed once more: decompress it first, with gunzip or the like")
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         if b"type.raw" in start and b"set.0" in start:
             raise bad_file(
@@ -120,12 +124,15 @@ def _start(path: Path) -> bytes:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         if isinstance(error, PermissionError):
             raise
-        with path.open("rb") as raw:
-            compressed = raw.read(2) in (b"\x1f\x8b", b"BZ", b"\xfd7")
-        if compressed:
+        if _is_compressed(path):
             raise bad_file(path, f"damaged or truncated: {in_a_line(error)}") from error
         with path.open("rb") as raw:
             return raw.read(_START)
+
+
+def _is_compressed(path: Path) -> bool:
+    with path.open("rb") as raw:
+        return raw.read(2) in (b"\x1f\x8b", b"BZ", b"\xfd7")
 
 
 def _kind_of_folder(path: Path) -> str:
@@ -176,7 +183,7 @@ def _kind_of_text(path: Path, start: bytes) -> str:
             raise bad_file(path, f"not a kind of file that is read: {what}")
     if name.endswith((".sdf", ".mol")) or b"\n$$$$" in start or b"V2000" in start[:1000]:
         return "sdf"
-    if start.lstrip()[:1] in (b"{", b"[") and not name.endswith((".cjson", ".nomad-json")):
+    if _JSON.match(start) and not name.endswith((".cjson", ".nomad-json")):
         return _kind_of_json(path, start)
     if name.endswith((".csv", ".tsv")):
         return "table"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -68,7 +69,11 @@ def read_ase(path: Path, limit: Limit, progress: Progress | None = None) -> Cont
         return read_xyz(path, limit, progress)
     frames, types, partial = Frames(limit), [], 0
     try:
-        images = formats.iread(str(path), index=":", format=kind, **_options(kind))
+        if kind == "lammps-dump-text":
+            lammps.check_counts(path)
+        images = formats.iread(
+            _name(path, kind), ":", kind, do_not_split_by_at_sign=True, **_options(kind)
+        )
         for number, frame in enumerate(images):
             if kind == "proteindatabank" and len(frame) == 0:  # after the last ENDMDL
                 continue
@@ -143,7 +148,7 @@ def _format(path: Path, formats: Any) -> str:
         if lammps.is_data(file.read(_START)):
             return "lammps-data"
     try:
-        kind = str(formats.filetype(str(path)))
+        kind = str(formats.filetype(str(path.absolute())))
         if kind not in formats.ioformats or not formats.ioformats[kind].can_read:
             raise ValueError(f"no format of ASE: {kind}")
     except Exception as error:
@@ -154,6 +159,12 @@ def _format(path: Path, formats: Any) -> str:
             f"({type(error).__name__}: {in_a_line(error)})",
         ) from error
     return kind
+
+
+def _name(path: Path, kind: str) -> str:
+    """What ASE is told to open: the file itself, whatever its name looks like."""
+    name = str(path.absolute())  # names that begin with postgres are databases to ASE
+    return glob.escape(name) if kind == "res" else name
 
 
 def _options(kind: str) -> dict[str, Any]:

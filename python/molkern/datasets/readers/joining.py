@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from molkern.datasets.contents import Column, Contents
+from molkern.datasets.names import is_energy_name
 from molkern.datasets.readers.tables import Table, number_of
 from molkern.datasets.stated import agreed, unit_words_of
 
@@ -21,6 +23,7 @@ _WHOLE, _WITHOUT_ENDING, _END_OF_PATH, _NAME, _STEM, _NUMBER = range(6)
 _COMPRESSED = (".gz", ".bz2", ".xz")
 _SHOWN = 40
 _SAMPLE = 1000  # rows
+_LARGEST = 1e15  # of whole numbers that are exact
 # Title -> the best way in which entries name it, and the lines of their rows.
 _Hits = dict[str, tuple[int, list[int]]]
 
@@ -69,11 +72,21 @@ class _Titles:
                 if title not in known:
                     known.append(title)
 
-    def found(self, entry: str) -> tuple[int, list[str]] | None:
-        """How an entry names structures, and the titles that it could mean."""
+    def found(self, entry: str, folder: str = "") -> tuple[int, list[str]] | None:
+        """How an entry names structures, and the titles that it could mean.
+
+        Those in the folder of the table, if there are any, come first.
+        """
+        for how, key in itertools.islice(_keys(f"{folder}/{entry}"), 3) if folder else ():
+            if key in self._by[how]:
+                return how, self._by[how][key]
         titles = self._by[_WITHOUT_ENDING].get(entry)
-        if titles is None and not entry.isdecimal() and number_of(entry) is not None:
-            return None  # as most entries of a table
+        if titles is None and not entry.isdecimal():
+            number = number_of(entry)
+            if number is not None and not (number.is_integer() and 0 <= number < _LARGEST):
+                return None  # as most entries of a table
+            if number is not None:  # 7.0, which a program made of the name 7
+                entry = str(int(number))
         for how, key in _keys(entry):
             titles = self._by[how].get(key)
             if titles:
@@ -129,18 +142,19 @@ def _fit(titles: _Titles, table: Table) -> _Fit | None:
     ValueError
         If there are two such columns that differ, or one of the names could mean several.
     """
-    if any(titles.found(name) for name in table.names):
+    folder = table.source.rpartition("/")[0]
+    if any(titles.found(name, folder) for name in table.names):
         table.begins_with_data()
     if table.is_prose():
         return None
     hits: list[_Hits] = [{} for _ in table.names]
-    columns = list(range(len(table.names)))
+    columns = [k for k, name in enumerate(table.names) if not is_energy_name(name)]
     for n_rows, (line, row) in enumerate(table.rows(strict=False)):
         if n_rows == _SAMPLE:  # what has numbers with points only is no column of names
             columns = [k for k in columns if hits[k] or number_of(row[k]) is None
                        or row[k].isdecimal()]  # fmt: skip
         for k in columns:
-            found = titles.found(row[k]) if row[k] else None
+            found = titles.found(row[k], folder) if row[k] else None
             for title in [] if found is None else found[1]:
                 _add_hit(hits[k], title, found[0] if found else 0, line)
     most = max(map(len, hits), default=0)
@@ -239,8 +253,13 @@ class _Joined:
                 self.contents.unused[name] = (
                     f"{name}: expected numbers, found text such as {texts[c][:_SHOWN]!r}"
                 )
+            elif np.isnan(values[c]).all():
+                if name not in table.made_up:
+                    self.contents.unused[name] = f"{name}: no structure has a value"
             else:
                 self._merge(name, values[c], table.source)
+        for name, text in table.stated.items():
+            self.units.setdefault(name, {}).update(dict.fromkeys(fit.lines, text))
         self.covered.update(fit.lines)
         self._describe(table, fit, strangers)
 
@@ -282,6 +301,8 @@ class _Joined:
             more += (
                 f"; {len(strangers)} of its rows name no structure, first {strangers[0][:_SHOWN]!r}"
             )
+        if table.comment:
+            more += f"; its comments are not read, such as {table.comment[:_SHOWN]!r}"
         self.contents.notes.append(
             f"labels joined from {table.source} by its column {table.names[fit.by]!r}{more}"
         )

@@ -13,7 +13,7 @@ from molkern.datasets.contents import DUMMY, Contents
 from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import opened
 
-__all__ = ["DUMPS", "add_elements", "is_data", "types_of"]
+__all__ = ["DUMPS", "add_elements", "check_counts", "is_data", "types_of"]
 
 DUMPS = ("lammps-dump-text", "lammps-dump-binary")
 TYPES = "the file calls atoms by numbers of types, not by elements"
@@ -28,6 +28,37 @@ _HEADER = re.compile(rb"^\s*\d+\s+atoms\b.*^\s*[-+\d.eE]+\s+[-+\d.eE]+\s+xlo\s+x
 def is_data(start: bytes) -> bool:
     """Whether a text begins as the data files of LAMMPS do."""
     return _HEADER.search(start) is not None
+
+
+def check_counts(path: Path) -> None:
+    """Raise if a frame of a dump has other than as many atoms as it declares.
+
+    ASE makes as many lines as are declared, where there are none, and leaves out empty ones.
+
+    Raises
+    ------
+    ValueError
+        Names the line.
+    """
+    declared, found, begin, expects = 0, 0, 0, False
+
+    def check() -> None:
+        if begin and found != declared:
+            raise ValueError(f"line {begin}: expected {declared} atoms, found {found} (truncated?)")
+
+    with path.open("rb") as raw, opened(raw) as file:
+        for number, line in enumerate(file, 1):
+            if expects:
+                words = line.split()
+                declared = int(words[0]) if words and words[0].isdigit() else -1
+                expects = False
+            elif line.startswith(b"ITEM:"):
+                check()
+                begin, found = number if line.startswith(b"ITEM: ATOMS") else 0, 0
+                expects = line.startswith(b"ITEM: NUMBER OF ATOMS")
+            elif line.strip():
+                found += 1
+    check()
 
 
 def types_of(frame: Any) -> Any:

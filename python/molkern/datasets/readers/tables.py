@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import re
@@ -15,6 +16,7 @@ from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import as_utf8
+from molkern.datasets.stated import unit_words_of
 
 __all__ = [
     "ENDINGS",
@@ -81,14 +83,31 @@ class Table:
     Attributes
     ----------
     names : list of str
+    made_up : set of str
+        Those that the file does not have.
+    stated : dict of str to str
+        Units that its comments state: ``# energy_unit: Ha``.
+    comment : str
+        The first comment that says something else; empty if there is none.
     """
 
     def __init__(self, text: bytes, source: str) -> None:
         self.source = source
         self._text = decoded(b"".join(as_utf8(iter([text]))))
+        if self._text.startswith("version https://git-lfs"):
+            raise ValueError(
+                f"{source}: a pointer of Git LFS, not the data; git lfs pull gets them"
+            )
+        if "\0" in self._text:  # no text at all
+            self._text = ""
         self._divider = _divider(itertools.islice(self._lines(), 20))
         self._first = 0  # line of the first row
+        self._above = ""  # the comment that has the names
+        self.made_up: set[str] = set()
+        self.stated: dict[str, str] = {}
+        self.comment = ""
         self.names = self._header()
+        self._hear_comments()
         self._comma: bool | None = None  # whether numbers have decimal commas; None: not asked yet
 
     def rows(self, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
@@ -119,9 +138,14 @@ class Table:
             text = text.replace(",", ".") if self._comma else text
         return number_of(text)
 
+    @property
+    def may_be_prose(self) -> bool:
+        """Whether the ending of the file promises no table."""
+        return self.source.lower().endswith((".txt", ".dat"))
+
     def is_prose(self) -> bool:
         """Whether a text such as README.txt is no table: lines are uneven, or of words."""
-        if not self.source.lower().endswith((".txt", ".dat")):
+        if not self.may_be_prose:
             return False
         rows = [entries for line, entries in self._entries() if line >= self._first]
         even = sum(len(entries) == len(self.names) for entries in rows)
@@ -158,7 +182,8 @@ class Table:
                 yield numbers[0], [entry.strip() for entry in entries]
                 numbers.clear()
         except csv.Error as error:
-            raise ValueError(f"{self.source}: {error}") from error
+            if not self.may_be_prose:
+                raise ValueError(f"{self.source}: {error}") from error
 
     def _header(self) -> list[str]:
         """Names of the columns, of the first line or of a comment above it; else made up."""
@@ -171,7 +196,10 @@ class Table:
             self._first = line
             above = [text for n, text in itertools.islice(self._lines(), 50) if n < line]
             names = self._split(above[-1].lstrip("# \t")) if above else []
-            return names if len(names) == width else _made_up(width)
+            if len(names) == width:
+                self._above = above[-1]
+                return names
+            return _made_up(width)
         self._first = line + 1
         names = first
         if self._divider is None:
@@ -179,7 +207,20 @@ class Table:
             names = joined if len(joined) == len(start[-1][1]) else first
         if self._divider in (None, "\t") and len(start) == 2 and len(start[1][1]) == len(names) + 1:
             return ["name", *names]  # as R writes a table: without a name for those of the rows
+        self.made_up = {f"column_{k}" for k, name in enumerate(names) if not name}
         return [name or f"column_{k}" for k, name in enumerate(names)]
+
+    def _hear_comments(self) -> None:
+        """Units in the lines that begin with #, and one of the others."""
+        for _, text in self._lines():
+            if not text.lstrip().startswith("#") or text == self._above:
+                continue
+            words = text.lstrip("# \t").strip()
+            name, mark, unit = words.partition(":" if ":" in words else "=")
+            if mark and unit.strip() and unit_words_of(name) is not None:
+                self.stated[name.strip()] = unit.strip()
+            else:
+                self.comment = self.comment or words
 
     def _split(self, text: str) -> list[str]:
         if self._divider is None:
@@ -214,11 +255,11 @@ def _divider(lines: Iterable[tuple[int, str]]) -> str | None:
     """The mark between entries: the first that cuts all lines alike; None for blanks."""
     texts = [text for _, text in lines if not text.lstrip().startswith("#")]
     head = texts[0] if texts else ""
-    present = [mark for mark in ("\t", ";", ",") if mark in head]
+    present = [mark for mark in ("\t", ";", ",", "|") if mark in head]
     for mark in present:
-        widths = {len(row) for row in csv.reader(texts[:2], delimiter=mark)}
-        if len(widths) == 1:
-            return mark
+        with contextlib.suppress(csv.Error):
+            if len({len(row) for row in csv.reader(texts[:2], delimiter=mark)}) == 1:
+                return mark
     return present[0] if present else None
 
 

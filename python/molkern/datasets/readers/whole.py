@@ -75,14 +75,14 @@ def holds_several(path: Path, kind: str, read: Callable[..., Any]) -> bool:
     alike = [k for how in ((True, True), (False, True), (True, False))
              for k, found in enumerate(same, begin + 2) if found == how]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder, path.name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz"))
+        part = Path(folder, "part")
 
         def is_one(text: list[bytes]) -> bool:
             part.write_bytes(b"".join(text))
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    return len(read(str(part), format=kind)) > 0
+                    return len(read(str(part), format=kind, do_not_split_by_at_sign=True)) > 0
             except Exception:  # whatever the parsing of a part runs into
                 return False
 
