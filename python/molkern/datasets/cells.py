@@ -25,13 +25,21 @@ def add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[s
     key = next((lower[name] for name in CELLS if name in lower), None)
     if key is None:
         usual = [(3, 3), (9,), (6,), (n, 3, 3), (n, 9), (n, 6)]
-        others = [k for k, h in arrays.items() if is_cell_name(k) and h.shape in usual]
+        others = [
+            k
+            for k, h in arrays.items()
+            if is_cell_name(k)
+            and h.shape in (usual if "length" not in words_of(k) else [(3,), (n, 3)])
+        ]
         key = others[0] if len(others) == 1 and arrays[others[0]].is_number else None
     if key is not None:
         contents.sources["cell"] = key
         _check_alone(key, arrays)
         contents.cells = _cells(key, arrays[key], n)
         contents.cell_length = arrays[key].stated or length_of(key)
+        if key.lower() == "lattice" and "type" in lower and {"theory", "md5"} & lower.keys():
+            contents.cells = contents.cells.transpose(0, 2, 1)
+            contents.notes.append(f"{key}: vectors are the columns, as in data sets of sGDML")
     key = next((lower[name] for name in PBC if name in lower), None)
     if key is None:
         return
@@ -143,5 +151,5 @@ def multiply_by_cells(contents: Contents, name: str) -> None:
         raise ValueError(f"{name}: multiples of the vectors of a cell, but there is no cell")
     each = np.repeat(contents.cells, np.diff(contents.offsets), axis=0)
     contents.positions = np.einsum("ni,nij->nj", contents.positions.astype(np.float64), each)
-    contents.length = contents.cell_length
+    contents.length, contents.fractional = contents.cell_length, True
     contents.notes.append(f"{name} multiplied by the vectors of {contents.sources['cell']}")

@@ -79,6 +79,8 @@ class Contents:
         Names in the file of ``"numbers"``, ``"positions"``, ``"cell"``, ``"pbc"``, ...
     length, cell_length : Stated or None
         Units of positions and of cells; of cells None: that of positions.
+    fractional : bool
+        Whether positions were multiples of cell vectors, and so are in the unit of the cells.
     usual_length : str
         The unit that this kind of file has unless it says otherwise; empty if there is none.
     fixed_length : str
@@ -113,6 +115,7 @@ class Contents:
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     length: Stated | None = None
     cell_length: Stated | None = None
+    fractional: bool = False
     usual_length: str = ""
     fixed_length: str = ""
     asks_length: str = ""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from molkern.datasets.contents import DUMMY, ISOTOPES, Contents, Stated
 from molkern.datasets.dataset import Decision
 from molkern.datasets.files import bad_file
+from molkern.datasets.stated import same_unit
 from molkern.datasets.units import length_factor, length_unit
 from molkern.elements import SYMBOLS, numbers_of, symbol_of
 from molkern.structures import Structures
@@ -89,6 +90,8 @@ def geometry_of(
     if cells is not None:
         of_cells = _cell_length(path, contents.cell_length or stated_cell, factor, made)
         cells = cells if of_cells == 1.0 else cells * of_cells
+        if contents.fractional and of_cells != factor:
+            positions = positions * (of_cells / factor)
     pbc = _periodicity(path, contents, cells, made)
     try:
         made.structures = Structures(numbers, positions, offsets, cells, pbc)
@@ -178,7 +181,14 @@ def _length(
     path: Path, contents: Contents, said: str | None, stated: Stated | None, made: Geometry
 ) -> float:
     """Å per unit of the file's positions."""
-    stated = contents.length or stated
+    own = contents.length
+    if own and stated and own.source.startswith("name ") and not same_unit(own.unit, stated.unit):
+        raise bad_file(
+            path,
+            f"unit of positions: {own.source} ({own.unit}) and {stated.source} do not agree; "
+            "expected one of them",
+        )
+    stated = own or stated
     source = contents.sources.get("positions", "positions")
     if said is not None:
         name, words = said, "as said by the user"

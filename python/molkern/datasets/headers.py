@@ -21,9 +21,21 @@ from molkern.datasets.names import (
     is_gradient_name,
     words_of,
 )
+from molkern.datasets.stated import unit_words_of
 from molkern.datasets.units import length_unit
 
-__all__ = ["LAYOUTS", "Header", "Missing", "by_lower_case", "numbers_key", "positions_key"]
+__all__ = [
+    "LAYOUTS",
+    "Header",
+    "Missing",
+    "by_lower_case",
+    "example",
+    "found_words",
+    "is_statement",
+    "numbers_key",
+    "positions_key",
+    "texts_of",
+]
 
 LAYOUTS = "packed (numbers, positions, offsets), padded (Z, R) or trajectory (z, R)"
 
@@ -165,3 +177,28 @@ def _may_be_numbers(header: Header) -> bool:
     values = header.read().astype(np.float64)
     whole = bool((values == np.floor(values)).all() and (values >= 0).all())
     return whole and bool((values > 0).any())
+
+
+def is_statement(name: str, header: Header) -> bool:
+    """Whether texts say something of the whole file: a single one, or a list of units."""
+    if header.dtype.kind not in "SU":
+        return False
+    return header.shape in ((), (1,)) or (unit_words_of(name) is not None and header.size <= 20)
+
+
+def texts_of(header: Header) -> str:
+    """Texts with commas between them, each of them once."""
+    texts = [
+        value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        for value in header.read().reshape(-1).tolist()
+    ]
+    return ", ".join(dict.fromkeys(texts))
+
+
+def example(header: Header) -> str:
+    """The first text of an array, for a message."""
+    if header.dtype.kind == "O" or not header.size:
+        return ""
+    first = header.read().reshape(-1)[:1].tolist()[0]
+    text = first.decode("latin-1") if isinstance(first, bytes) else str(first)
+    return f" such as {text[:40]!r}"

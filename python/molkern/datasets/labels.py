@@ -72,7 +72,9 @@ def labelled(
     if not chosen:
         return _without_property(dataset, contents, scalars, options)
     source = contents.sources.get(chosen, chosen)
-    found = all_units[chosen][1]
+    found = _checked_unit(chosen, columns, stated, all_units[chosen][1])
+    if found is not None and all_units[chosen][1] is None:
+        dataset = dataset.replace(units=dataset.units | {name: unit_name(found.unit)})
     dataset, in_file = _with_unit(dataset, chosen, name, source, found, options.unit)
     others = other_energies(contents, chosen) if options.property is None else []
     if others:
@@ -131,15 +133,7 @@ def _stated_unit(
     key: str, column: Column, stated: Mapping[str, Stated]
 ) -> tuple[str, Stated | None]:
     """Name of the unit of a column, and what states it."""
-    named = split_name(key)[1]
-    words = [column.stated, stated.get(key), Stated(named, f"name {key}") if named else None]
-    beside = [one for one in words if one is not None]
-    for one in beside[1:]:
-        if not same_unit(one.unit, beside[0].unit):
-            raise ValueError(
-                f"unit of {key}: {beside[0].source} ({beside[0].unit}) and {one.source} "
-                f"({one.unit}) do not agree; expected one of them"
-            )
+    beside = _stated_beside(key, column, stated)
     found = beside[0] if beside else None
     if found is None and is_energy_name(key):
         found = stated.get(ENERGY)
@@ -147,6 +141,38 @@ def _stated_unit(
         return UNKNOWN, None
     known = energy_unit(found.unit) if is_energy_name(key) or key == "gap" else None
     return known or unit_name(found.unit), found
+
+
+def _stated_beside(key: str, column: Column, stated: Mapping[str, Stated]) -> list[Stated]:
+    """What is stated of this very column."""
+    named = split_name(key)[1]
+    words = [column.stated, stated.get(key), Stated(named, f"name {key}") if named else None]
+    return [one for one in words if one is not None]
+
+
+def _checked_unit(
+    key: str, columns: Mapping[str, Column], stated: Mapping[str, Stated], found: Stated | None
+) -> Stated | None:
+    """The unit of the property; that of the energies where it is the only one that could be meant.
+
+    Raises
+    ------
+    ValueError
+        If two statements differ.
+    """
+    of_energies = stated.get(ENERGY)
+    words = _stated_beside(key, columns[key], stated)
+    if of_energies is not None and is_energy_name(key):
+        words.append(of_energies)
+    for one in words[1:]:
+        if not same_unit(one.unit, words[0].unit):
+            raise ValueError(
+                f"unit of {key}: {words[0].source} ({words[0].unit}) and {one.source} "
+                f"({one.unit}) do not agree; expected one of them"
+            )
+    if found is None and not any(map(is_energy_name, columns)) and not is_intensive_name(key):
+        return of_energies
+    return found
 
 
 def _with_unit(

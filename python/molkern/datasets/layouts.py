@@ -15,9 +15,12 @@ from molkern.datasets.contents import Column, Contents
 from molkern.datasets.headers import (
     Header,
     by_lower_case,
+    example,
     found_words,
+    is_statement,
     numbers_key,
     positions_key,
+    texts_of,
 )
 from molkern.datasets.names import (
     COUNTS,
@@ -32,7 +35,6 @@ from molkern.datasets.names import (
     is_of_structure_name,
     is_plain_forces_name,
 )
-from molkern.datasets.stated import unit_words_of
 from molkern.datasets.symbols import code_of
 
 __all__ = ["contents_of"]
@@ -64,8 +66,8 @@ class _Geometry:
         shape, n_atoms = header.shape, len(self.numbers)
         if self.mask is not None:
             mask = self.mask
-            fits = shape == (*mask.shape, 3)
-            return (lambda: header.read()[mask]) if fits else None
+            fits = shape in ((*mask.shape, 3), (len(mask), 3 * mask.shape[1]))
+            return (lambda: header.read().reshape(*mask.shape, 3)[mask]) if fits else None
         flat = self.size is not None and shape == (self.n_structures, 3 * self.size)
         if header.size != 3 * n_atoms or not (flat or shape[-1] == 3):
             return None
@@ -308,11 +310,13 @@ def _add_columns(
     for name, header in arrays.items():
         if name.lower() in (*COUNTS, *OFFSETS, *INDICES) and header.dtype.kind in "iuf":
             continue
-        _check_mask(name, header, geometry)
-        if _is_statement(name, header):
-            _add_words(contents, name, header)
+        if _is_checked_mask(name, header, geometry):
+            contents.unused[name] = f"{name}: a mask that says no more than the other arrays"
+            continue
+        if is_statement(name, header):
+            contents.words[name] = texts_of(header)
         elif header.dtype.kind in "SUO":
-            contents.unused[name] = f"{name}: expected numbers, found text{_example(header)}"
+            contents.unused[name] = f"{name}: expected numbers, found text{example(header)}"
         elif header.dtype.kind == "b":
             contents.unused[name] = f"{name}: expected numbers, found type bool"
         elif not header.is_number:
@@ -326,13 +330,13 @@ def _add_columns(
             _add_numbers(contents, name, header, geometry)
 
 
-def _check_mask(name: str, header: Header, geometry: _Geometry) -> None:
-    """Raise for a mask that says more than the padding does: it is not read."""
+def _is_checked_mask(name: str, header: Header, geometry: _Geometry) -> bool:
+    """Whether an array is a mask; raises for one that says more than the padding does."""
     if not is_mask_name(name) or header.dtype.kind not in "biuf" or len(header.shape) not in (1, 2):
-        return
+        return False
     values = header.read()
     if not np.isin(values, (0, 1)).all():
-        return
+        return False
     flags = values.astype(bool)
     same = (flags == flags.reshape(-1)[:1]).all()
     if geometry.mask is not None and flags.shape == geometry.mask.shape:
@@ -346,6 +350,7 @@ def _check_mask(name: str, header: Header, geometry: _Geometry) -> None:
             f"{name}: masks of structures are not read; leave out the structures, or set missing "
             f"labels to NaN, and leave out {name}"
         )
+    return True
 
 
 def _is_row_of_atoms(name: str, header: Header, geometry: _Geometry) -> bool:
@@ -368,7 +373,7 @@ def _add_numbers(contents: Contents, name: str, header: Header, geometry: _Geome
         contents.columns[name] = Column((n_atoms, 3), read, per_atom=True, stated=header.stated)
     elif geometry.is_of_atoms(name, header.shape):
         contents.unused[name] = f"{name}: shape {header.shape}, for each atom; not used"
-    elif header.shape[0] == n:
+    elif header.shape[0] == n or header.shape == (1, n):
         shape = (n,) if header.size == n else header.shape
         contents.columns[name] = Column(shape, _reshaped(header, shape), stated=header.stated)
     elif is_energy_name(name):
@@ -379,26 +384,3 @@ def _add_numbers(contents: Contents, name: str, header: Header, geometry: _Geome
 
 def _reshaped(header: Header, shape: tuple[int, ...]) -> Callable[[], Array]:
     return lambda: header.read().reshape(shape)
-
-
-def _is_statement(name: str, header: Header) -> bool:
-    """Whether texts say something of the whole file: a single one, or a list of units."""
-    if header.dtype.kind not in "SU":
-        return False
-    return header.shape in ((), (1,)) or (unit_words_of(name) is not None and header.size <= 20)
-
-
-def _add_words(contents: Contents, name: str, header: Header) -> None:
-    texts = [
-        value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        for value in header.read().reshape(-1).tolist()
-    ]
-    contents.words[name] = ", ".join(dict.fromkeys(texts))
-
-
-def _example(header: Header) -> str:
-    if header.dtype.kind == "O" or not header.size:
-        return ""
-    first = header.read().reshape(-1)[:1].tolist()[0]
-    text = first.decode("latin-1") if isinstance(first, bytes) else str(first)
-    return f" such as {text[:40]!r}"

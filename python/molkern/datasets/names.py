@@ -105,8 +105,8 @@ _CELL_WORDS = frozenset(
     "bravais cellpar".split()
 )
 _OF_CELLS = frozenset(
-    "volume type system energy unit units id index origin offset shift stress virial gradient grad "
-    "gradients velocity force forces strain displacement pbc".split()
+    "volume angles type system energy unit units id index origin offset shift stress virial "
+    "gradient grad gradients velocity force forces strain displacement pbc".split()
 )
 _POSITION_WORDS = frozenset(
     "position positions pos coordinates coordinate coords coord r xyz".split()
@@ -163,7 +163,7 @@ def is_cell_name(name: str) -> bool:
     >>> [is_cell_name(n) for n in ("simulation_cell", "lattice_matrix", "cell_volume", "hmat")]
     [True, True, False, True]
     """
-    words = set(words_of(split_name(name)[0]).split())
+    words = set(words_of(split_name(name)[0]).replace("unit cell", "unitcell").split())
     return bool(words & _CELL_WORDS) and not words & _OF_CELLS
 
 
@@ -179,7 +179,7 @@ def is_energy_name(name: str) -> bool:
     """
     base = split_name(name)[0]
     words = words_of(base)
-    if is_intensive_name(name) or _ABOUT.search(words.replace("sigma 0", "")):
+    if is_intensive_name(name) or is_mask_name(name) or _ABOUT.search(words.replace("sigma 0", "")):
         return False
     if base.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
         return True

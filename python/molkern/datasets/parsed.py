@@ -24,8 +24,8 @@ KINDS = ("xyz", "sdf", "database", "folder", "hdf5", "ase")
 _VERSION = 2  # of the readers: a change of what they find raises it
 _MOST_BYTES = 2 * 2**30  # of all kept files; the oldest go
 _UNITS = ("length", "cell_length")
-_FACTS = ("sources", "usual_length", "fixed_length", "asks_length", "words", "types", "may_lack",
-          "unused", "notes", "titles")  # fmt: skip
+_FACTS = ("sources", "fractional", "usual_length", "fixed_length", "asks_length", "words",
+          "types", "may_lack", "unused", "notes", "titles")  # fmt: skip
 
 
 def _folder() -> Path:

@@ -45,7 +45,7 @@ def read_mat(path: Path) -> Dataset:
     ValueError
         If the file is damaged, lacks a key, or has other shapes.
     """
-    arrays, _ = matlab_arrays(path)
+    arrays, *_ = matlab_arrays(path)
     missing = [key for key in ("R", "Z", "T") if key not in arrays]
     if missing:
         raise bad_file(path, f"lacks the keys {missing} of qm7.mat; found {sorted(arrays)}")

@@ -211,7 +211,7 @@ def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
     # A sentence is no list of units: only known ones count.
     for part in re.split(r"[;,|\n]|\band\b|\s(?=\w+:)", single):
         named = split_name(part.strip(" ."))
-        if named[1] and not energy_unit(part) and not length_unit(part):
+        if named[1] and re.search(r"[(\[]", part) and not energy_unit(part):
             pairs.append((words_of(named[0]), named[1]))  # energy (Hartree)
             continue
         match = _PAIR.fullmatch(part.strip(" .")) or _PAIR.match(part)

@@ -107,7 +107,8 @@ def periodicity_of(items: Items, key: str, rows: Array) -> Array:
 
 def check_other_cells(cells: Array, items: Items, cell: str, named: dict[str, Array]) -> None:
     """Take out cells under other names; raise where they differ."""
-    for key in [key for key in named if key.lower() in _CELLS or is_cell_name(key)]:
+    keys = [k for k in named if k.lower() in _CELLS or is_cell_name(k) or "angles" in words_of(k)]
+    for key in keys:
         rows = named[key]
         if "angles" in words_of(key) and (items.count[rows] == 3).all():
             raise ValueError(

@@ -76,6 +76,7 @@ def _parts(
     around: dict[str, dict[str, str]] = {"/": {}}
     skipped: list[str] = []
     others: list[str] = []
+    holding: set[str] = set()
     dangling: list[str] = []
     for k, group in enumerate(groups):
         headers = dict(_headers(h5py, group, limit, dangling))
@@ -88,11 +89,12 @@ def _parts(
         except Missing as error:
             if any(name in own for name in NUMBERS):
                 skipped.append(f"{group.name}: {error}")
-            elif group.name.rpartition("/")[2] not in _LABELS:
+            elif not _is_of_labels(group.name, holding):
                 others.append(f"{group.name} ({', '.join(list(own.values())[:5])})")
             continue
         except ValueError as error:
             raise ValueError(f"group {group.name}: {error}") from error
+        holding.add(group.name)
         columns = contents.columns
         contents.columns = {
             name: Column(c.shape, partial(np.asarray, c.read()), c.per_atom, c.stated)
@@ -186,6 +188,12 @@ def _headers(
                 "data into one"
             )
         yield str(name), _header(h5py, item, limit)
+
+
+def _is_of_labels(name: str, holding: set[str]) -> bool:
+    """Whether a group is one of labels in a group that holds structures."""
+    place, _, last = name.rpartition("/")
+    return last in _LABELS and (place or "/") in holding
 
 
 def _followed(group: Any, name: str) -> Any:

@@ -64,9 +64,7 @@ def joined(parts: Parts, words: Mapping[str, str]) -> Contents:
             [np.zeros((len(c), 3, 3)) if c.cells is None else c.cells for c in each]
         )
     if any(c.pbc is not None for c in each):
-        whole.pbc = np.concatenate(
-            [np.zeros((len(c), 3), bool) if c.pbc is None else c.pbc for c in each]
-        )
+        whole.pbc = np.concatenate([_along_vectors(c) if c.pbc is None else c.pbc for c in each])
     _add_molecules(whole, each, sizes)
     first = np.cumsum([0, *sizes])
 
@@ -76,6 +74,13 @@ def joined(parts: Parts, words: Mapping[str, str]) -> Contents:
 
     whole.name_of = name_of
     return whole
+
+
+def _along_vectors(contents: Contents) -> Array:
+    """Periodicity of a group that does not say: along the vectors of its cells."""
+    if contents.cells is None:
+        return np.zeros((len(contents), 3), dtype=bool)
+    return np.asarray(contents.cells.any(axis=2))
 
 
 def _add_molecules(whole: Contents, each: list[Contents], sizes: list[int]) -> None:

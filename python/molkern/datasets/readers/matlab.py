@@ -60,8 +60,8 @@ class _Elements:
         return kind, self.content[begin : begin + size]
 
 
-def matlab_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
-    """Arrays of numbers of a MATLAB 5 file, and its texts; other variables are left out.
+def matlab_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str], list[str]]:
+    """Arrays of numbers of a MATLAB 5 file, its texts, and names of variables that are neither.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def matlab_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, st
     """
     loadmat = needed("scipy.io", "reading MATLAB files").loadmat
     try:
-        names, texts = _names(path.read_bytes())
+        names, texts, others = _names(path.read_bytes())
     except (_Damaged, zlib.error, struct.error) as error:
         raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     try:
@@ -78,29 +78,37 @@ def matlab_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, st
     except Exception as error:  # SciPy raises many kinds, TypeError and zlib.error among them.
         raise bad_file(path, f"not a readable MATLAB file: {error}") from error
     found = {name: content[name] for name in names if isinstance(content.get(name), np.ndarray)}
-    return {name: values for name, values in found.items() if values.dtype.kind in "fiu"}, texts
+    return (
+        {name: values for name, values in found.items() if values.dtype.kind in "fiu"},
+        texts,
+        others,
+    )
 
 
-def _names(content: bytes) -> tuple[list[str], dict[str, str]]:
-    """Names of the real arrays of numbers, and the texts; raises where anything is damaged."""
+def _names(content: bytes) -> tuple[list[str], dict[str, str], list[str]]:
+    """Names of the real arrays of numbers, texts, and names of other variables.
+
+    Raises where anything is damaged.
+    """
     if not content.startswith(b"MATLAB 5.0") or len(content) < 128:
         raise _Damaged("expected a file of MATLAB 5.0 format (save -v6 or -v7)")
     order = "<" if content[126:128] == b"IM" else ">"
     elements = _Elements(content[128:], order)
     names: list[str] = []
     texts: dict[str, str] = {}
+    others: list[str] = []
     while elements:
         kind, part = elements.next()
         if kind == _COMPRESSED:
             kind, part = _inflated(part, order)
         if kind != _MATRIX:
             raise _Damaged(f"expected a variable, found an element of type {kind}")
-        name, text = _checked(part, order)
+        name, text, is_numbers = _checked(part, order)
         if text is not None:
             texts[name] = text
-        elif name:
-            names.append(name)
-    return names, texts
+        else:
+            (names if is_numbers else others).append(name)
+    return names, texts, others
 
 
 def _inflated(part: bytes, order: str) -> tuple[int, bytes]:
@@ -115,8 +123,8 @@ def _inflated(part: bytes, order: str) -> tuple[int, bytes]:
     return found
 
 
-def _checked(part: bytes, order: str) -> tuple[str, str | None]:
-    """Name of a real array of numbers, or of a text, and the text; an empty name for others."""
+def _checked(part: bytes, order: str) -> tuple[str, str | None, bool]:
+    """Name of a variable, its text if it is one, and whether it is a real array of numbers."""
     elements = _Elements(part, order)
     kind, flags = elements.next()
     if kind != _UINT32 or len(flags) != 8:
@@ -132,16 +140,16 @@ def _checked(part: bytes, order: str) -> tuple[str, str | None]:
         raise _Damaged("a variable lacks its name or its dimensions")
     shown = name.decode("latin-1")
     if array_class == _CHAR and elements:
-        return shown, _text(*elements.next(), order)
+        return shown, _text(*elements.next(), order), False
     if not _DOUBLE <= array_class <= _UINT64 or is_complex:
-        return "", None
+        return shown, None, False
     kind, values = elements.next()
     count = int(np.prod(sizes, dtype=object))
     if kind not in _NUMBERS or len(values) != count * _NUMBERS[kind]:
         raise _Damaged(f"variable {shown!r} declares {count} numbers in {len(values)} bytes")
     if elements:
         raise _Damaged(f"variable {shown!r} holds more than its numbers")
-    return shown, None
+    return shown, None, True
 
 
 def _text(kind: int, content: bytes, order: str) -> str:

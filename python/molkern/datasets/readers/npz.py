@@ -46,7 +46,7 @@ def read_npz_contents(path: Path, limit: Limit) -> Contents:
 
 def read_mat(path: Path, limit: Limit) -> Contents:
     """A MATLAB file with arrays laid out as those of an ``.npz``."""
-    arrays, texts = matlab_arrays(path)
+    arrays, texts, others = matlab_arrays(path)
     headers = {
         name: Header(values.shape, values.dtype, partial(np.asarray, values))
         for name, values in arrays.items()
@@ -58,7 +58,10 @@ def read_mat(path: Path, limit: Limit) -> Contents:
     for name, header in headers.items():
         if len(header.shape) == 2 and 1 in header.shape and not _is_position(name, header):
             headers[name] = _vector(header)
-    return contents_of(headers)
+    contents = contents_of(headers)
+    for name in others:
+        contents.unused[name] = f"{name}: expected numbers or text, found a structure or a cell"
+    return contents
 
 
 def _is_position(name: str, header: Header) -> bool:
