@@ -346,7 +346,7 @@ class TestAse:
         energy = load(tmp_path / "a.xyz", property="energy", unit="hartree")
         np.testing.assert_array_equal(energy.targets["energy"], dataset.targets["comment"])
         (tmp_path / "b.xyz").write_text(lines.replace("converged", "gap=1.5"))
-        with pytest.raises(ValueError, match=r"several, choose one of: comment .*, gap"):
+        with pytest.raises(ValueError, match=r"several numbers, choose one of: comment .*, gap"):
             load(tmp_path / "b.xyz")
 
     def test_numbers_of_frames_are_no_property(self, tmp_path):

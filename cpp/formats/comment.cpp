@@ -1,5 +1,7 @@
 #include "formats/comment.hpp"
 
+#include <algorithm>
+
 #include "formats/numbers.hpp"
 
 namespace molkern::formats {
@@ -46,8 +48,11 @@ bool is_gap(char c) {
     return divides(c) || c == '[' || c == ']';
 }
 
-// Appends the numbers that a text consists of; none where it is something else.
+// Appends the numbers that a text consists of; none where it is something else, or where a bracket
+// of it is somewhere else in the line.
 std::size_t append_numbers(std::string_view text, std::vector<double>& numbers) {
+    if (std::count(text.begin(), text.end(), '[') != std::count(text.begin(), text.end(), ']'))
+        return 0;
     const std::size_t first = numbers.size();
     Cursor cursor{text};
     for (cursor.skip(is_gap); !cursor.done(); cursor.skip(is_gap)) {
@@ -88,8 +93,8 @@ void Items::parse(std::string_view line) {
         } else if (quoted && !next.done() && next.here() == ':') {
             ++next.at;
             next.skip(is_blank);
-            const bool text = !next.done() && is_quote(next.here());
-            const std::string_view value = text ? next.enclosed() : next.bare();
+            const bool pair = !next.done() && is_open(next.here());
+            const std::string_view value = pair ? next.enclosed() : next.bare();
             cursor = next;
             add(key, value, Item::Kind::text);
         } else if (quoted) {

@@ -66,7 +66,12 @@ def _cells(key: str, header: Header, n: int) -> Array:
     if shape in ((), (1,)):
         return np.broadcast_to(np.eye(3) * values.reshape(-1)[0], (n, 3, 3)).copy()
     # Of three structures, three equal rows are lengths.
-    lengths = shape == (3, 3) and n == 3 and np.linalg.matrix_rank(values) < 2
+    lengths = shape == (3, 3) and n == 3 and bool((values == values[0]).all())
+    if shape == (3, 3) and n == 3 and not lengths and (values > 0).all():
+        raise ValueError(
+            f"{key}: shape (3, 3) of 3 structures may be one cell or three lengths of each; save "
+            "cells of shape (3, 3, 3)"
+        )
     if shape in ((3, 3), (9,), (1, 3, 3), (1, 9)) and not lengths:
         return np.broadcast_to(values.reshape(1, 3, 3), (n, 3, 3)).copy()
     if shape in ((n, 3, 3), (n, 9)):
@@ -147,8 +152,10 @@ def length_of(name: str) -> Stated | None:
 
 def multiply_by_cells(contents: Contents, name: str) -> None:
     """Positions that are multiples of the cell's vectors."""
-    if contents.cells is None or not contents.cells.any():
-        raise ValueError(f"{name}: multiples of the vectors of a cell, but there is no cell")
+    has = np.zeros(len(contents)) if contents.cells is None else contents.cells.any(axis=(1, 2))
+    if contents.cells is None or not has.all():
+        where = contents.name_of(int(np.argmin(has)))
+        raise ValueError(f"{name}: multiples of the vectors of a cell, but {where} has no cell")
     each = np.repeat(contents.cells, np.diff(contents.offsets), axis=0)
     contents.positions = np.einsum("ni,nij->nj", contents.positions.astype(np.float64), each)
     contents.length, contents.fractional = contents.cell_length, True

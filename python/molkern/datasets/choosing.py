@@ -55,14 +55,16 @@ def chosen_column(
     if wanted is not None:
         return _asked_for(name, contents, named, energies, wanted)
     plausible = [key for key in scalars if not _is_bookkeeping(key, columns[key])]
+    if len(energies) > 1:
+        plausible = [key for key in plausible if key in energies or not is_energy_name(key)]
     # A part of the energy is the property if nothing else can be it.
     if len(energies) == 1 and (not is_part_of_energy(energies[0]) or plausible == energies):
         return energies[0], "energy"
     if len(plausible) > 1:
         listed = listing([named[key] for key in plausible])
         raise AskedFor(
-            f"property: {name} has several, choose one of: {listed}; --property NAME, in Python "
-            "property="
+            f"property: {name} has several {'energies' if energies else 'numbers'}, choose one of: "
+            f"{listed}; --property NAME, in Python property="
         )
     return (plausible[0], plausible[0]) if plausible else ("", "")
 

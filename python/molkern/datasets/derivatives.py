@@ -14,8 +14,10 @@ from molkern.datasets.names import (
     is_energy_name,
     is_forces_name,
     is_gradient_name,
+    is_plain_forces_name,
     is_stress_name,
     is_virial_name,
+    marks_of,
     pairs_with,
 )
 from molkern.datasets.units import UNKNOWN, conversion_factor, force_unit
@@ -57,8 +59,9 @@ def with_derivatives(
         rows = {name: f"{name}: {words}" for name, c in columns.items() if c.per_atom}
         return dataset.replace(unused=dataset.unused | rows)
     forces = [n for n, c in columns.items() if c.per_atom and c.shape[1:] == (3,)]
-    best = _belonging(key, [n for n in forces if is_forces_name(n)])
-    gradient = _belonging(key, [n for n in forces if is_gradient_name(n)]) if not best else None
+    plain = [n for n in forces if is_plain_forces_name(n)]
+    best = _belonging(key, [n for n in plain if is_forces_name(n)])
+    gradient = _belonging(key, [n for n in plain if is_gradient_name(n)]) if not best else None
     for source in forces:
         if source not in (best, gradient):
             dataset = _with_forces(
@@ -71,7 +74,7 @@ def with_derivatives(
         tensors = [n for n, c in columns.items() if is_named(n) and c.width in (6, 9)]
         tensor = _belonging(key, tensors)
         if tensor is not None:
-            dataset = _with_tensor(dataset, tensor, target, in_file)
+            dataset = _with_tensor(dataset, tensor, target, (in_file, made.length))
     return dataset
 
 
@@ -80,7 +83,10 @@ def _belonging(energy: str, names: list[str]) -> str | None:
     paired = [name for name in names if pairs_with(energy, name)]
     if len(paired) == 1:
         return paired[0]
-    return names[0] if len(names) == 1 else None
+    if len(names) != 1:
+        return None
+    ours, theirs = marks_of(energy), marks_of(names[0])
+    return names[0] if not ours or not theirs or ours == theirs else None
 
 
 def _with_forces(
@@ -110,7 +116,7 @@ def _with_forces(
         unit, words = UNKNOWN, f"unit unknown; {sign}"
     else:
         unit = f"{in_file}/{made.length}"
-        words = f"{unit}, taken from the energy's; {sign}"
+        words = f"{unit}, by the unit of the energy; {sign}"
     factor = _to_unit_of(energy, unit)
     if factor not in (None, 1.0):
         values, unit = values * factor, f"{energy}/angstrom"
@@ -133,7 +139,9 @@ def _to_unit_of(energy: str, unit: str) -> float | None:
         return None
 
 
-def _with_tensor(dataset: Dataset, source: str, target: str, in_file: str) -> Dataset:
+def _with_tensor(
+    dataset: Dataset, source: str, target: str, units_in_file: tuple[str, str]
+) -> Dataset:
     """Stress or virial as 3 x 3 matrices, in the file's units, under its usual name."""
     values = dataset.targets[source]
     full = np.zeros((len(values), 3, 3))
@@ -144,8 +152,9 @@ def _with_tensor(dataset: Dataset, source: str, target: str, in_file: str) -> Da
     else:
         full = values.reshape(-1, 3, 3)
     unit = dataset.units[source]
+    in_file, length = units_in_file
     if unit == UNKNOWN and in_file != UNKNOWN:
-        unit = in_file + ("/angstrom^3" if target == "stress" else "")
+        unit = in_file + (f"/{length}^3" if target == "stress" else "")
     targets = {k: v for k, v in dataset.targets.items() if k != source} | {target: full}
     units = {k: v for k, v in dataset.units.items() if k != source} | {target: unit}
     words = f"{'unit unknown' if unit == UNKNOWN else unit}, sign as stored"

@@ -22,6 +22,7 @@ from molkern.datasets.dataset import Dataset, Decision
 from molkern.datasets.errors import AskedFor
 from molkern.datasets.files import bad_file
 from molkern.datasets.geometry import geometry_of
+from molkern.datasets.names import words_of
 from molkern.datasets.stated import CELL, LENGTH, stated_units
 from molkern.elements import symbol_of
 
@@ -29,6 +30,8 @@ __all__ = ["Options", "admit"]
 
 Array = npt.NDArray[Any]
 
+_FRACTIONAL = ("fractional", "direct", "scaled", "reduced", "crystal")
+_PLACES = {"position", "positions", "pos", "coordinate", "coordinates", "coord", "coords"}
 _ISOLATED = ("isolatedatom", "isolated", "singleatom", "freeatom", "e0")
 
 
@@ -107,7 +110,8 @@ def admit(path: Path, name: str, contents: Contents, options: Options) -> Datase
 def _check_words(path: Path, contents: Contents) -> None:
     """Raise where the file says that what it calls positions are fractions of the cell."""
     for name, text in contents.words.items():
-        if str(text).strip().lower() in ("fractional", "direct", "scaled", "reduced", "crystal"):
+        is_fractional = str(text).strip().lower() in _FRACTIONAL
+        if is_fractional and set(words_of(name).split()) & _PLACES:
             raise bad_file(
                 path,
                 f"{name}={text}: positions that are multiples of the cell's vectors are read under "
@@ -123,6 +127,8 @@ def _without_isolated_atoms(dataset: Dataset, contents: Contents) -> Dataset:
         kinds = [str(k).lower().replace("_", "").replace(" ", "") for k in contents.kinds]
         said = np.array([k in _ISOLATED for k in kinds], dtype=bool)
     pbc = dataset.structures.pbc
+    # A molecule of which dummy atoms were left out is no free atom.
+    sizes = np.maximum(sizes, np.diff(contents.offsets))
     free = (sizes == 1) & (True if pbc is None else ~pbc.any(axis=1))
     # Among larger structures, one atom alone is there for the sake of its energy.
     alone = said & (sizes == 1) if said.any() else free & ((sizes > 1).sum() > 2 * free.sum())
@@ -164,7 +170,8 @@ def _with_labels(path: Path, dataset: Dataset, contents: Contents, options: Opti
     if n_bad == 0:
         return dataset
     if options.overview:
-        return dataset.with_notes(f"{n_bad} of {len(dataset)} structures have no {name}")
+        hint = "" if contents.may_lack else "; --skip-missing leaves them out"
+        return dataset.with_notes(f"{n_bad} of {len(dataset)} structures have no {name}{hint}")
     if n_bad == len(dataset):
         raise bad_file(path, f"{name} is missing or not finite for all {n_bad} structures")
     if not (options.skip_missing or contents.may_lack):

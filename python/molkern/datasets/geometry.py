@@ -202,7 +202,10 @@ def _length(
         name, factor, words = contents.usual_length, 1.0, "as usual in this format"
     else:
         name, factor, words = "angstrom", 1.0, "not stated"
-        made.notes.append("positions taken to be in angstrom: no length unit was stated")
+        made.notes.append(
+            "positions taken to be in angstrom: no length unit was stated; --length-unit states "
+            "another"
+        )
     made.length = length_unit(name) or name
     if made.length != "angstrom":
         made.notes.append(f"positions converted from {made.length} to angstrom")

@@ -121,7 +121,12 @@ def positions_key(arrays: Mapping[str, Header], lower: Mapping[str, str]) -> tup
         if len(header.shape) == 3 and header.shape[2] == 3 and header.dtype.kind == "f"
         if name.lower() not in CELLS and not _is_no_position(name)
     ]
-    fractional = [name for name in arrays if is_fractional_name(name) and arrays[name].is_number]
+    fractional = [
+        name
+        for name, header in arrays.items()
+        if is_fractional_name(name) and header.is_number and header.shape[-1:] == (3,)
+        if len(header.shape) in (2, 3)
+    ]
     if len(fractional) == 1:
         return fractional[0], ""
     if len(shaped) == 1:

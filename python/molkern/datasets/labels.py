@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["labelled"]
 
 Array = npt.NDArray[Any]
+_ANY = ("comment", "y", "label", "labels", "target", "targets", "value", "values", "property")
 _WIDEST = 9  # numbers for each structure that are read without being asked for
 
 
@@ -170,7 +171,8 @@ def _checked_unit(
                 f"unit of {key}: {words[0].source} ({words[0].unit}) and {one.source} "
                 f"({one.unit}) do not agree; expected one of them"
             )
-    if found is None and not any(map(is_energy_name, columns)) and not is_intensive_name(key):
+    # A name that says nothing else: the unit of energies can only be meant for it.
+    if found is None and key.lower() in _ANY and not any(map(is_energy_name, columns)):
         return of_energies
     return found
 
@@ -193,9 +195,10 @@ def _with_unit(
     in_file = old
     if said is None:
         if old == UNKNOWN and found is None:
+            example = "eV" if is_energy else "NAME"
             notes.append(
                 f"unit of {name} is unknown: the file does not say, and it is not guessed; say it "
-                'with --unit eV, in Python unit="eV"'
+                f'with --unit {example}, in Python unit="{example}"'
             )
     else:
         new = (energy_unit(said) if is_energy else None) or unit_name(said)

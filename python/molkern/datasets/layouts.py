@@ -34,6 +34,7 @@ from molkern.datasets.names import (
     is_of_atoms_name,
     is_of_structure_name,
     is_plain_forces_name,
+    words_of,
 )
 from molkern.datasets.symbols import code_of
 
@@ -68,8 +69,10 @@ class _Geometry:
             mask = self.mask
             fits = shape in ((*mask.shape, 3), (len(mask), 3 * mask.shape[1]))
             return (lambda: header.read().reshape(*mask.shape, 3)[mask]) if fits else None
-        flat = self.size is not None and shape == (self.n_structures, 3 * self.size)
-        if header.size != 3 * n_atoms or not (flat or shape[-1] == 3):
+        shapes: list[tuple[int, ...]] = [(n_atoms, 3), (self.n_structures, 3 * (self.size or 0))]
+        if self.size is not None or self.n_structures == 1:
+            shapes.append((self.n_structures, n_atoms // max(self.n_structures, 1), 3))
+        if header.size != 3 * n_atoms or shape not in shapes:
             return None
         return lambda: header.read().reshape(-1, 3)
 
@@ -365,7 +368,7 @@ def _add_numbers(contents: Contents, name: str, header: Header, geometry: _Geome
     read = None
     if is_forces_name(name) or is_gradient_name(name):
         read = geometry.forces(header) if is_plain_forces_name(name) or header.size > n else None
-        if read is None and is_plain_forces_name(name):
+        if read is None and is_plain_forces_name(name) and "total" not in words_of(name):
             raise ValueError(
                 f"{name}: expected forces of {n_atoms} atoms, found shape {header.shape}"
             )
@@ -376,7 +379,7 @@ def _add_numbers(contents: Contents, name: str, header: Header, geometry: _Geome
     elif header.shape[0] == n or header.shape == (1, n):
         shape = (n,) if header.size == n else header.shape
         contents.columns[name] = Column(shape, _reshaped(header, shape), stated=header.stated)
-    elif is_energy_name(name):
+    elif is_energy_name(name) and header.shape[0] != n_atoms:
         raise ValueError(f"{name}: expected {n} values, found shape {header.shape}")
     else:
         contents.unused[name] = f"{name}: expected {n} rows, found shape {header.shape}"

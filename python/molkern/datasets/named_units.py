@@ -13,6 +13,7 @@ _BRACKETS = re.compile(r"(.*?[^\s_])[\s_]*[(\[{]\s*(?:in\s+)?(.+?)\s*[)\]}]\s*")
 _SLASH = re.compile(r"(.*?\S)\s*/\s*(\S.*)")
 _LAST_WORD = re.compile(r"(.+?)[\s_]+(?:in[\s_]+)?(\S+/\S+)")  # energy_kcal/mol
 _BEFORE = ("hartree", "ev", "mev", "kcal", "kj", "rydberg", "ryd")  # hartree_energy
+_LONGEST = 100  # letters of a name that may carry a unit
 _MOST_WORDS = 5  # of a unit: kcal per mol per angstrom
 _OTHERS = frozenset(
     "debye ghz fs ps k gpa bar kbar bohr^2 bohr^3 a0^2 a0^3 angstrom^3 ang^3 a^3 e*ang e*a".split()
@@ -50,7 +51,9 @@ def split_name(name: str) -> tuple[str, str]:
     >>> split_name("E / eV"), split_name("forces_eV_per_A"), split_name("energy_in_Ha")
     (('E', 'eV'), ('forces', 'ev/a'), ('energy', 'ha'))
     """
-    for pattern in (_BRACKETS, _LAST_WORD, _SLASH):
+    if len(name) > _LONGEST:
+        return name, ""
+    for pattern in (_BRACKETS, _LAST_WORD, _SLASH) if re.search(r"[/(\[{]", name) else ():
         match = pattern.fullmatch(name.strip())
         if match is not None and is_unit(match[2]) and not is_unit(name):
             return match[1], match[2]

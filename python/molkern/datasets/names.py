@@ -68,12 +68,16 @@ _ENERGIES = frozenset(
 )
 _ENERGY = re.compile(r"energ(y|ies|ie|ia)|\beng\b|enthalp|heat of formation|\bener\b")
 # Words that say which energy it is, before or after an e: E_total, E_KS, ref_e, E(RB3LYP).
-_LETTER = re.compile(
-    r"(?:(?P<before>[a-z0-9 ]+) )?(?:e|e0|etot|etotal|epot|toten|edft|eref)"
-    r"(?: (?P<after>[a-z0-9 ]+))?"
+_WHICH = (
+    r"(?:tot|total|ref|reference|dft|ks|pot|potential|el|elec|electronic|scf|qm|ml|ref|0|f|final|form|"
+    r"coh|at|atom|ads|bind|binding|int|disp|vdw|zpe|kin|corr|conf|free|sol|solv|rel|relative|gs|"
+    r"(?:r|u|ro)?(?:hf|b3lyp|blyp|bp86|pbe\w*|revpbe|rpbe|tpss\w*|r?2?scan\w*|m0\w+|wb97\w*|b97\w*|"
+    r"hse\w*|mp\d|ccsd\w*|cc\d?|lda|gga|pw91|cam|dlpno|cbs|casscf|mrci|fci|dmc|vmc|gw|rpa|mbd|"
+    r"d\d\w*|xtb|gfn\w*|pm\d|am1|dftb\d?|mace|gap|nn|ani\w*|vasp|aims|cp2k|qe|g\d\w*))"
 )
-_NO_ENERGY = frozenset(
-    "f g x y z field cut mod modulus strain max min rms mean code value id mail num j step".split()
+_LETTER = re.compile(
+    rf"(?:{_WHICH} )*(?:e|e0|etot|etotal|epot|toten|edft|eref)(?: {_WHICH}(?= |$))*"
+    r"(?: (?:svp|tz|dz|qz|tzvp|tzvpp|t|cbs|631g|\d+))*"
 )
 # A part of the total energy, or one that is measured from somewhere else: meant if nothing else is.
 _PART = re.compile(
@@ -81,7 +85,7 @@ _PART = re.compile(
     r"nuclear|coulomb|electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
     r"atomization|atomisation|formation|cohesive|coh|ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
     r"deformation|free|gibbs|external|smearing|xc|nn|one electron|two electron|bond|"
-    r"angle|torsion|improper|lj|long|short|pair|restraint|bias|shift|offset|conserved|baseline)\b"
+    r"delta|difference|diff|angle|torsion|improper|lj|long|short|pair|restraint|bias|shift|offset|conserved|baseline)\b"
 )
 # Of one electron, of one state or of one atom: no sum over atoms, whatever the unit.
 _INTENSIVE = re.compile(
@@ -92,7 +96,7 @@ _INTENSIVE = re.compile(
 # Of an energy, but none: its error, its weight in a fit, its unit.
 _ABOUT = re.compile(
     r"\b(errors?|err|std|stddev|sigma|uncertainty|variance|weights?|cutoff|threshold|units?|"
-    r"convergence|converged|residual)\b"
+    r"convergence|converged|residual|rmse|mae|rms|mad|tolerance|tol|var|deviation|noise)\b"
 )
 _FORCES = re.compile(r"\b(forces?|forc|totfor|frc)\b")
 _GRADIENT = re.compile(r"\b(gradients?|grads?)\b")
@@ -112,7 +116,7 @@ _POSITION_WORDS = frozenset(
     "position positions pos coordinates coordinate coords coord r xyz".split()
 )
 _OF_FORCES = frozenset(
-    "weight weights rmse mae max min mean rms norm norms scale std error errors total sum mask "
+    "weight weights rmse mae max min mean rms norm norms scale std error errors sum mask "
     "threshold tolerance constant constants count magnitude converged unit units".split()
 )
 _OF_STRUCTURES = frozenset(
@@ -183,12 +187,10 @@ def is_energy_name(name: str) -> bool:
         return False
     if base.strip().lower() in _ENERGIES or words.replace(" ", "_") in _ENERGIES:
         return True
-    if _ENERGY.search(words):
+    if _ENERGY.search(words) and not (is_forces_name(name) or is_gradient_name(name)):
         return not _COUNTS_ENERGIES.fullmatch(words)
-    letter = _LETTER.fullmatch(words)
-    if letter is not None:
-        others = f"{letter['before'] or ''} {letter['after'] or ''}".split()
-        return bool(others) and not _NO_ENERGY.intersection(others)
+    if _LETTER.fullmatch(words):
+        return True
     # The energy that PBE0+MBD gives is called ePBE0+MBD in QM7-X.
     return bool(re.match(r"e[A-Z]{2,}", base))
 
@@ -278,7 +280,7 @@ def is_plain_forces_name(name: str) -> bool:
 
     Examples
     --------
-    >>> [is_plain_forces_name(n) for n in ("dft_forces", "forces_rmse", "total_force")]
+    >>> [is_plain_forces_name(n) for n in ("dft_forces", "forces_rmse", "force_weight")]
     [True, False, False]
     """
     words = set(words_of(split_name(name)[0]).split())

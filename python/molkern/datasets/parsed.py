@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from molkern.datasets.contents import Column, Contents, Stated
+from molkern.datasets.files import ARCHIVE_ERRORS
 
 __all__ = ["KINDS", "WORTH_SECONDS", "key", "load", "save"]
 
@@ -114,7 +115,7 @@ def load(key: str) -> Contents | None:
         with np.load(file, allow_pickle=False) as arrays:
             contents = _contents({name: arrays[name] for name in arrays.files})
         file.touch()
-    except (ImportError, OSError, ValueError, KeyError, TypeError, EOFError):
+    except (ImportError, KeyError, TypeError, ValueError, *ARCHIVE_ERRORS):
         return None
     return contents
 

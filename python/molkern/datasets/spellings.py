@@ -107,4 +107,4 @@ def split_unit(text: str) -> list[str]:
     parts = [*above, *divided]
     if parts and parts[0] in ("kcal", "kj", "j") and "mol" in parts:
         parts = [f"{parts[0]}/mol", *(part for part in parts[1:] if part != "mol")]
-    return parts if len(above) <= 1 else [spelled]
+    return parts if len(above) == 1 else [spelled]

@@ -26,6 +26,7 @@ __all__ = ["CELL", "ENERGY", "LENGTH", "agreed", "same_unit", "stated_units", "u
 ENERGY = "energy"  # stands for every energy that has no unit of its own
 LENGTH = "length"
 CELL = "cell"
+_LONGEST = 1000  # letters of a statement that are looked at
 _UNIT = re.compile(r"\b(units?|einheit(en)?)\b")
 _LENGTHS = {"r", "length", "lengths", "distance", "distances", "dist", "geom", "geometry", "cart",
             "cartesian", *map(words_of, POSITIONS)}  # fmt: skip
@@ -113,7 +114,9 @@ def stated_units(
         if owner is None:
             notes += _mentioned(name, text)
             continue
-        parts, matched = _parts(owner, text), False
+        if isinstance(text, str) and not text.strip():
+            continue
+        parts, matched = _parts(owner, text[:_LONGEST] if isinstance(text, str) else text), False
         for key, unit in parts:
             source = f"{name}={text}" if isinstance(text, str) else f"{name} of {key}"
             one = Stated(unit, source if len(source) < 80 else name)
@@ -214,7 +217,7 @@ def _parts(owner: str, text: Any) -> list[tuple[str, str]]:
         if named[1] and re.search(r"[(\[]", part) and not energy_unit(part):
             pairs.append((words_of(named[0]), named[1]))  # energy (Hartree)
             continue
-        match = _PAIR.fullmatch(part.strip(" .")) or _PAIR.match(part)
+        match = _PAIR.fullmatch(part.strip(" .")) or _PAIR.match(part.strip())
         if match is not None and is_unit(match[2]):
             pairs.append((words_of(match[1]), match[2]))
         elif energy_unit(part) or length_unit(part):

@@ -59,6 +59,7 @@ def vectors_apart(items: Items, named: dict[str, Array]) -> tuple[str, Array] | 
 
 def cells_of(items: Items, key: str, rows: Array) -> Array:
     """Cells of all frames, zero where a frame has none."""
+    _check_quotes(items, key, rows)
     cells = np.zeros((items.n_frames, 3, 3))
     for count in np.unique(items.count[rows]).tolist():
         part = rows[items.count[rows] == count]
@@ -86,6 +87,7 @@ def cells_of(items: Items, key: str, rows: Array) -> Array:
 
 def periodicity_of(items: Items, key: str, rows: Array) -> Array:
     """Periodicity of all frames; False where a frame does not say."""
+    _check_quotes(items, key, rows)
     pbc = np.zeros((items.n_frames, 3), dtype=bool)
     meaning: dict[tuple[int, ...], list[bool]] = {}
     for row in rows:
@@ -103,6 +105,15 @@ def periodicity_of(items: Items, key: str, rows: Array) -> Array:
             meaning[known] = [flag in _TRUE for flag in flags]
         pbc[items.frame[row]] = meaning[known]
     return pbc
+
+
+def _check_quotes(items: Items, key: str, rows: Array) -> None:
+    more = items.more_after(rows)
+    if len(more):
+        raise ValueError(
+            f'{items.where(int(more[0]))}: {key}: a list needs quotes, {key}="..."; only its first '
+            "value stands after the sign of equality"
+        )
 
 
 def check_other_cells(cells: Array, items: Items, cell: str, named: dict[str, Array]) -> None:

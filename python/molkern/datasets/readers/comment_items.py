@@ -139,7 +139,7 @@ class Items:
         width = int(counts[-1])
         if width == 0:
             return f"expected numbers, found text such as {self.text(rows[0])[:40]!r}"
-        if len(counts) > 1 and counts[0] > 0:
+        if len(counts[counts > 0]) > 1:
             return f"expected equally many numbers in each frame, found {counts.tolist()}"
         rows = rows[self.count[rows] > 0]
         shape = (self.n_frames,) if width == 1 else (self.n_frames, width)
@@ -151,6 +151,17 @@ class Items:
 
         unit = self.unit_after(rows, name_of)
         return Column(shape, read, stated=unit, n_missing=self.n_frames - len(rows))
+
+    def more_after(self, rows: Array) -> Array:
+        """Items of one value that another number, or a flag, follows without a key."""
+        after = rows + 1
+        inside = after < len(self.frame)
+        rows, after = rows[inside], after[inside]
+        names = np.array([key.lower() in ("", "t", "f", "true", "false") for key in self.keys])
+        single = (self.count[rows] <= 1) & (self.frame[after] == self.frame[rows])
+        loose = (self.kind[after] == WORD) | (self.kind[after] == NUMBER)
+        found: Array = rows[single & loose & names[self.key[after]]]
+        return found
 
     def where(self, row: int) -> str:
         """Line and frame of an item."""

@@ -79,7 +79,7 @@ def add_comments(contents: Contents, found: dict[str, Any]) -> None:
         if key.lower() in KINDS:
             contents.kinds = _kinds(items, rows)
     _add_leading_number(contents, items)
-    _add_spoken_energies(contents, items)
+    _add_spoken_energies(contents, items, named)
     # The keys of most frames first: a file may have a key of its own in each frame.
     kept = sorted(named, key=lambda key: -len(named[key]))[:_MOST_KEYS]
     for key in named:
@@ -93,6 +93,12 @@ def add_comments(contents: Contents, found: dict[str, Any]) -> None:
         if key not in kept:
             contents.unused.setdefault(key, f"{key}: one of more than {_MOST_KEYS} keys, not read")
             continue
+        more = items.more_after(rows)
+        if len(more):
+            contents.notes.append(
+                f"{items.where(int(more[0]))}: numbers follow {key} without a key, and are not "
+                f'read; a list needs quotes, {key}="..."'
+            )
         column = items.column(rows, contents.name_of)
         if isinstance(column, Column):
             contents.columns.setdefault(key, column)
@@ -195,12 +201,12 @@ def _add_leading_number(contents: Contents, items: Items) -> None:
     contents.sources[LEADING] = "the number that begins every comment line"
 
 
-def _add_spoken_energies(contents: Contents, items: Items) -> None:
+def _add_spoken_energies(contents: Contents, items: Items, named: dict[str, Array]) -> None:
     """Words such as E that a number follows: "Coordinates from ORCA-job water E -76.26"."""
     spoken = [
         k
         for k, key in enumerate(items.keys)
-        if is_energy_name(key) and key not in _ELEMENTS and len(items.words(k))
+        if is_energy_name(key) and key not in (*_ELEMENTS, *named) and len(items.words(k))
     ]
     for k in spoken:
         rows = items.words(k)

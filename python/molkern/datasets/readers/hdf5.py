@@ -246,7 +246,7 @@ def _unit(item: Any) -> Stated | None:
     """The unit in the attributes of an array."""
     for key in item.attrs:
         if words_of(str(key)) == "u" or unit_words_of(str(key)) is not None:
-            text = _as_text(item.attrs[key])
+            text = _as_text(item.attrs[key]).strip()
             if text:
                 return Stated(text, f"attribute {key!r}")
     return None

@@ -65,6 +65,13 @@ def joined(parts: Parts, words: Mapping[str, str]) -> Contents:
         )
     if any(c.pbc is not None for c in each):
         whole.pbc = np.concatenate([_along_vectors(c) if c.pbc is None else c.pbc for c in each])
+    fractional = [part for part in parts if part[1].fractional]
+    whole.fractional = bool(fractional)
+    if fractional and len(fractional) < len(parts):
+        raise ValueError(
+            f"positions: group {fractional[0][0]} has multiples of the vectors of its cell, other "
+            "groups have positions; expected one of them"
+        )
     _add_molecules(whole, each, sizes)
     first = np.cumsum([0, *sizes])
 

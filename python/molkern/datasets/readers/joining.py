@@ -69,7 +69,7 @@ class _Titles:
         for title in self.structures:
             for how, key in _keys(title, of_title=True):
                 known = self._by[how].setdefault(key, [])
-                if title not in known:
+                if known[-1:] != [title]:
                     known.append(title)
 
     def found(self, entry: str, folder: str = "") -> tuple[int, list[str]] | None:

@@ -22,7 +22,9 @@ _ALL_CARBON = (
     "element says otherwise: only the types count"
 )
 _MOST_LINES = 10_000
-_HEADER = re.compile(rb"^\s*\d+\s+atoms\b.*^\s*[-+\d.eE]+\s+[-+\d.eE]+\s+xlo\s+xhi", re.M | re.S)
+_HEADER = re.compile(
+    rb"^[ \t]*\d+[ \t]+atoms\b.*^[ \t]*[-+\d.eE]+\s+[-+\d.eE]+\s+xlo\s+xhi", re.M | re.S
+)
 
 
 def is_data(start: bytes) -> bool:

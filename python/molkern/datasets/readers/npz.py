@@ -55,8 +55,11 @@ def read_mat(path: Path, limit: Limit) -> Contents:
     for name, text in texts.items():
         headers[name] = Header((), np.dtype(str), partial(np.array, text))
     # MATLAB knows no vectors: what is one has a second axis of length 1.
+    padded = {header.shape[:2] for header in headers.values() if len(header.shape) == 3}
     for name, header in headers.items():
-        if len(header.shape) == 2 and 1 in header.shape and not _is_position(name, header):
+        if header.shape in padded or _is_position(name, header):
+            continue
+        if len(header.shape) == 2 and 1 in header.shape:
             headers[name] = _vector(header)
     contents = contents_of(headers)
     for name in others:

@@ -40,6 +40,7 @@ class _Records:
     lines: list[int] = dataclasses.field(default_factory=list)
     fields: dict[str, dict[int, str]] = dataclasses.field(default_factory=dict)
     flat: int = 0  # records in two dimensions
+    larger: int = 0  # records of more than three atoms, which may be so
     field_bytes: int = 0  # that the texts of fields take
 
 
@@ -66,7 +67,7 @@ def read_sdf_records(path: Path, limit: Limit, progress: Progress | None = None)
         limit.require(16 * len(records.positions) + records.field_bytes, "what it holds")
     if not records.sizes:
         raise bad_file(path, "no molecules found; expected records that end with $$$$")
-    if records.flat == len(records.sizes):
+    if records.flat and records.flat == records.larger:
         raise bad_file(
             path, "holds drawings in two dimensions (z is 0 everywhere), no geometries; embed them "
             "first: molkern data build molecules --smiles makes geometries of SMILES"
@@ -135,6 +136,7 @@ def _add(records: _Records, lines: list[str], begin: int) -> int:
     records.sizes.append(len(atoms))
     records.titles.append(lines[0].strip())
     records.lines.append(begin)
+    records.larger += len(atoms) > 3
     records.flat += len(atoms) > 3 and all(float(atom[2]) == 0 for atom in atoms)
     return end
 

@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
 # A name in a line of words, with its unit in brackets behind it.
-_NAME = re.compile(r"\S+(?:\s+[\[(][^\])]*[\])])?")
+_NAME = re.compile(r"\S+(?:\s+[\[(][^\[\](){}]{0,40}[\])])?")
 
 
 def is_missing(text: str) -> bool:
