@@ -47,7 +47,9 @@ def test_data_show_says_what_is_taken_for_what(capsys):
     assert "elements H in 4, O in 4 structures" in words
     said = "energy ← REF_energy hartree, as said by the user; all structures have one composition"
     assert said in words
-    assert "forces ← REF_forces hartree/angstrom, by the unit of the energy; sign as stored" in words
+    assert (
+        "forces ← REF_forces hartree/angstrom, by the unit of the energy; sign as stored" in words
+    )
     assert "* energy hartree structure 4 -76.92857" in words
 
 

@@ -116,3 +116,14 @@ def test_units_of_cells_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "_READERS", {})
     again = load(tmp_path / "a.h5").structures.cells
     assert again[0].tolist() == first[0].tolist() == [[10, 0, 0], [0, 10, 0], [0, 0, 10]]
+
+
+def test_damaged_copy_is_read_anew(tmp_path):
+    path = folder(tmp_path)
+    first = energies(path)
+    from molkern.datasets.cache import cache_folder
+
+    (kept,) = (cache_folder() / "parsed").glob("*.npz")
+    for content in (kept.read_bytes()[:300], b"PK\x03\x04", b""):
+        kept.write_bytes(content)
+        assert energies(path) == first

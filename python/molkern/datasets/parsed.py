@@ -112,7 +112,8 @@ def load(key: str) -> Contents | None:
         file = _file(key)
         if not file.is_file():
             return None
-        with np.load(file, allow_pickle=False) as arrays:
+        # NumPy leaves a damaged file open.
+        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as arrays:
             contents = _contents({name: arrays[name] for name in arrays.files})
         file.touch()
     except (ImportError, KeyError, TypeError, ValueError, *ARCHIVE_ERRORS):
