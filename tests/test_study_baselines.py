@@ -145,7 +145,7 @@ def test_the_same_on_workers():
         (
             "atoms:H=-13.6,O=-2041",
             "energy of a free atom of each element, found none of C; give it as --baseline "
-            r'atoms:C=..., in Python baseline=\{"C": ...\}, in the unit of energy \(eV\)',
+            r'atoms:H=-13.6,C=...,O=-2041, in Python baseline=\{"H": -13.6, "C": ..., "O": -2041\}',
         ),
         ("atoms", "found none of H, C, O; give it as --baseline atoms:H=...,C=...,O=..."),
     ],

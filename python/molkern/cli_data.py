@@ -53,7 +53,7 @@ def data_list() -> None:
 
 
 def data_show(
-    data: Annotated[str, typer.Argument(help="Name of a data set, or a file.")],
+    data: Annotated[str, typer.Argument(help="Name of a data set, or a file, folder or archive.")],
     property: Property = None,
     unit: Unit = None,
     length_unit: LengthUnit = None,

@@ -54,7 +54,7 @@ SkipDummies = Annotated[
 ]
 MaxBytes = Annotated[
     int | None,
-    typer.Option(help="Memory for reading. Default: three times the bytes on disk, and 64 MB."),
+    typer.Option(help="Memory for reading. Default: three times the bytes on disk plus 64 MB."),
 ]
 
 

@@ -183,8 +183,10 @@ def chosen_baseline(
     known = data.atom_energies.get(name, {}) | given
     missing = [symbol_of(int(number)) for number in species if number not in known]
     if missing:
-        words = ",".join(f"{symbol}=..." for symbol in missing)
-        mapping = ", ".join(f'"{symbol}": ...' for symbol in missing)
+        # All of them: what is given replaces what was given before.
+        values = {symbol_of(int(z)): f"{known[z]:g}" if z in known else "..." for z in species}
+        words = ",".join(f"{symbol}={value}" for symbol, value in values.items())
+        mapping = ", ".join(f'"{symbol}": {value}' for symbol, value in values.items())
         raise ValueError(
             f"baseline: atoms needs the energy of a free atom of each element, found none of "
             f"{', '.join(missing)}; give it as --baseline atoms:{words}, in Python "
