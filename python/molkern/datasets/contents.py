@@ -78,7 +78,7 @@ class Contents:
     sources : dict of str to str
         Names in the file of ``"numbers"``, ``"positions"``, ``"cell"``, ``"pbc"``, ...
     length, cell_length : Stated or None
-        Units of positions and of cells; of cells None: that of positions.
+        Units of positions and of cells; None for cells: the unit of positions.
     fractional : bool
         Whether positions were multiples of cell vectors, and so are in the unit of the cells.
     usual_length : str

@@ -226,7 +226,7 @@ def _factor(path: Path, stated: Stated) -> float:
 
 
 def _cell_length(path: Path, stated: Stated | None, of_positions: float, made: Geometry) -> float:
-    """Å per unit of the file's cells: that of positions unless they have one of their own."""
+    """Å per unit of the cells; cells without a unit of their own have the unit of positions."""
     if stated is None:
         return of_positions
     factor = _factor(path, stated)

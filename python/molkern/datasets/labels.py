@@ -154,7 +154,7 @@ def _stated_beside(key: str, column: Column, stated: Mapping[str, Stated]) -> li
 def _checked_unit(
     key: str, columns: Mapping[str, Column], stated: Mapping[str, Stated], found: Stated | None
 ) -> Stated | None:
-    """The unit of the property; that of the energies where it is the only one that could be meant.
+    """The unit of the property; the unit of energies where the property can only be an energy.
 
     Raises
     ------

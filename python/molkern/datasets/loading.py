@@ -115,8 +115,8 @@ def load(
         Everything that a file holds, for a look at it: no property has to be chosen, and labels may
         be missing.
     like : Dataset, optional
-        Data that this file is read beside, for instance as their test set. Its property is that of
-        these data, from the column of the same name in the file; ``length_unit`` and ``species``,
+        Data that this file belongs to, for instance as their test set. It gets the same property,
+        from the column of the same name in the file; ``length_unit`` and ``species``,
         which were said of these data, hold where the file does not say.
     max_bytes : int, optional
         Memory that reading may take. None: three times the bytes on disk, and 64 MB.
