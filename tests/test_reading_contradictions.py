@@ -194,3 +194,8 @@ def test_another_energy_of_a_test_file(tmp_path, learnt, other):
     path = saved(tmp_path, z=Z, R=R, **{other: ENERGY})
     with pytest.raises(ValueError, match=f"a has {other} .unknown., which may be another one"):
         load(path, like=train)
+
+
+def test_angles_beside_vectors_are_no_matter(tmp_path):
+    structures = load(trajectory(tmp_path, cell=np.eye(3) * 9, angles=np.ones((3, 5)))).structures
+    np.testing.assert_array_equal(structures.cells[0], np.eye(3) * 9)

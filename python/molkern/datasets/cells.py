@@ -49,7 +49,7 @@ def add_cells(contents: Contents, arrays: Mapping[str, Header], lower: Mapping[s
     numbers = header.is_number and bool(np.isin(values, (0, 1)).all())
     if header.dtype.kind != "b" and not numbers:
         raise ValueError(f"{key}: expected booleans, found type {header.dtype}")
-    # Three values are those of the three vectors, also where there are three structures.
+    # Three values belong to the three vectors, also where there are three structures.
     shapes = {(n,): (n, 1), (n, 1): (n, 1), (n, 3): (n, 3), (): (1, 1), (1,): (1, 1), (3,): (1, 3)}
     if values.shape not in shapes:
         raise ValueError(
@@ -93,7 +93,8 @@ def _cells(key: str, header: Header, n: int) -> Array:
 
 def _check_alone(key: str, arrays: Mapping[str, Header]) -> None:
     """Raise where an array of angles or tilts belongs to lengths of cells."""
-    if arrays[key].size in (3, 3 * arrays[key].shape[0] if arrays[key].shape else 1):
+    shape = arrays[key].shape
+    if len(shape) in (1, 2) and shape[-1] == 3 and (arrays[key].read() > 0).all():
         for name in arrays:
             if set(words_of(name).split()) & {"angles", "tilt", "tilts", "gamma"}:
                 raise ValueError(

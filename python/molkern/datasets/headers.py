@@ -176,7 +176,7 @@ def numbers_key(
 
 
 def _may_be_numbers(header: Header) -> bool:
-    """Whether charges may be those of nuclei, and not of atoms or structures."""
+    """Whether charges may be charges of nuclei, and not of atoms or structures."""
     if header.dtype.kind in "SU":
         return False
     values = header.read().astype(np.float64)

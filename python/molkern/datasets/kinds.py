@@ -205,7 +205,7 @@ def _kind_of_json(path: Path, start: bytes) -> str:
 
 
 def _is_qm9(start: bytes) -> bool:
-    """Whether the comment of the first frame is that of QM9: gdb, a number, and 15 values."""
+    """Whether the first comment is one of QM9: gdb, a number, and 15 values."""
     comment = start.split(b"\n", 2)[1:2]
     words = comment[0].replace(b"*^", b"e").split() if comment else []
     if len(words) < _FEWEST_WORDS or words[0] != b"gdb":

@@ -69,11 +69,11 @@ _ENERGIES = frozenset(
 _ENERGY = re.compile(r"energ(y|ies|ie|ia)|\beng\b|enthalp|heat of formation|\bener\b")
 # Words that say which energy it is, before or after an e: E_total, E_KS, ref_e, E(RB3LYP).
 _WHICH = (
-    r"(?:tot|total|ref|reference|dft|ks|pot|potential|el|elec|electronic|scf|qm|ml|ref|0|f|final|form|"
+    r"(?:tot|total|ref|reference|dft|ks|pot|potential|el|elec|electronic|scf|qm|ml|0|f|final|form|"
     r"coh|at|atom|ads|bind|binding|int|disp|vdw|zpe|kin|corr|conf|free|sol|solv|rel|relative|gs|"
-    r"(?:r|u|ro)?(?:hf|b3lyp|blyp|bp86|pbe\w*|revpbe|rpbe|tpss\w*|r?2?scan\w*|m0\w+|wb97\w*|b97\w*|"
-    r"hse\w*|mp\d|ccsd\w*|cc\d?|lda|gga|pw91|cam|dlpno|cbs|casscf|mrci|fci|dmc|vmc|gw|rpa|mbd|"
-    r"d\d\w*|xtb|gfn\w*|pm\d|am1|dftb\d?|mace|gap|nn|ani\w*|vasp|aims|cp2k|qe|g\d\w*))"
+    r"(?:r|u|ro)?(?:hf|b3lyp|blyp|bp86|pbe\w*|revpbe|rpbe|tpss\w*|r?2?scan\w*|m0\w+|wb97\w*|"
+    r"b97\w*|hse\w*|mp\d|ccsd\w*|cc\d?|lda|gga|pw91|cam|dlpno|cbs|casscf|mrci|fci|dmc|vmc|gw|"
+    r"rpa|mbd|d\d\w*|xtb|gfn\w*|pm\d|am1|dftb\d?|mace|gap|nn|ani\w*|vasp|aims|cp2k|qe|g\d\w*))"
 )
 _LETTER = re.compile(
     rf"(?:{_WHICH} )*(?:e|e0|etot|etotal|epot|toten|edft|eref)(?: {_WHICH}(?= |$))*"
@@ -81,11 +81,12 @@ _LETTER = re.compile(
 )
 # A part of the total energy, or one that is measured from somewhere else: meant if nothing else is.
 _PART = re.compile(
-    r"\b(disp|dispersion|vdw|kin|kinetic|ke|zero point|zpe|zpve|repulsion|repulsive|"
-    r"nuclear|coulomb|electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
-    r"atomization|atomisation|formation|cohesive|coh|ads|adsorption|interaction|int|binding|hull|reaction|barrier|activation|relative|strain|"
-    r"deformation|free|gibbs|external|smearing|xc|nn|one electron|two electron|bond|"
-    r"delta|difference|diff|angle|torsion|improper|lj|long|short|pair|restraint|bias|shift|offset|conserved|baseline)\b"
+    r"\b(disp|dispersion|vdw|kin|kinetic|ke|zero point|zpe|repulsion|repulsive|nuclear|coulomb|"
+    r"electrostatic|exchange|correlation|correction|solvation|vibrational|thermal|entropy|"
+    r"atomization|atomisation|formation|cohesive|coh|ads|adsorption|interaction|int|binding|"
+    r"hull|reaction|barrier|activation|relative|strain|deformation|free|gibbs|external|smearing|"
+    r"xc|nn|one electron|two electron|bond|angle|torsion|improper|lj|long|short|pair|restraint|"
+    r"bias|shift|offset|conserved|baseline|delta|difference|diff)\b"
 )
 # Of one electron, of one state or of one atom: no sum over atoms, whatever the unit.
 _INTENSIVE = re.compile(

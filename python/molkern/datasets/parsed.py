@@ -46,7 +46,7 @@ def key(path: Path, kind: str, sha256: str, others: Sequence[str] = ()) -> str:
     sha256 : str
         Of everything that is read.
     others : sequence of str
-        Names of what is there and is not read: notes tell them.
+        Names of other files, which notes tell.
     """
     version = ""
     if kind in ("ase", "database"):

@@ -277,7 +277,7 @@ class _Joined:
                 )
 
     def _merge(self, name: str, values: Array, source: str) -> None:
-        """A column, into that of the same name in another table."""
+        """Join a column with the column of the same name in another table."""
         known = self.columns.get(name)
         if known is None:
             self.columns[name], self.sources[name] = values, source
@@ -308,7 +308,7 @@ class _Joined:
         )
 
     def finish(self) -> None:
-        """Put the columns, and the units that they are in, to those of the files."""
+        """Add the columns and their units to what the files have."""
         contents = self.contents
         if self.columns:
             contents.unused.pop("labels", None)  # that there are none

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from molkern.datasets.contents import DUMMY, ISOTOPES, Column, Contents
+from molkern.datasets.contents import DUMMY, Column, Contents
 from molkern.datasets.files import bad_file
 from molkern.datasets.limits import Limit
 from molkern.datasets.readers.comment_items import decoded
 from molkern.datasets.readers.pieces import Progress, as_utf8, pieces
 from molkern.datasets.readers.tables import is_missing, number_of
 from molkern.datasets.stated import agreed, unit_words_of
-from molkern.elements import SYMBOLS
+from molkern.datasets.symbols import CODES
 
 __all__ = ["read_sdf_records"]
 
 _FIELD = re.compile(r">.*?<([^>]*)>")
-_DUMMIES = ("R", "R#", "A", "Q", "*", "L", "LP", "X", "Xx", "Du")
-_CODES = {symbol: number for number, symbol in enumerate(SYMBOLS) if number} | ISOTOPES
+# Groups and unknown atoms of the format are dummy atoms, too.
+_CODES = dict.fromkeys(("R", "R#", "A", "Q", "*", "L"), DUMMY) | CODES
 _MOST_WIDTH = 9
 _LINE_BYTES = 60  # that a short text takes besides its letters
 
@@ -195,11 +195,9 @@ def _v3000(lines: list[str]) -> tuple[list[Any], int]:
 
 def _code(symbol: str) -> int:
     found = _CODES.get(symbol, _CODES.get(symbol.capitalize()))
-    if found is not None:
-        return found
-    if symbol in _DUMMIES:
-        return DUMMY
-    raise ValueError(f"species: expected a chemical symbol, found {symbol!r}")
+    if found is None:
+        raise ValueError(f"species: expected a chemical symbol, found {symbol!r}")
+    return found
 
 
 def _add_field(contents: Contents, name: str, values: dict[int, str]) -> None:

@@ -206,7 +206,7 @@ class Table:
             joined = _NAME.findall(next(text for n, text in self._lines() if n == line))
             names = joined if len(joined) == len(start[-1][1]) else first
         if self._divider in (None, "\t") and len(start) == 2 and len(start[1][1]) == len(names) + 1:
-            return ["name", *names]  # as R writes a table: without a name for those of the rows
+            return ["name", *names]  # as R writes a table: the names of the rows have no name
         self.made_up = {f"column_{k}" for k, name in enumerate(names) if not name}
         return [name or f"column_{k}" for k, name in enumerate(names)]
 
